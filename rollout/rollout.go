@@ -122,8 +122,9 @@ type Verifier interface {
 type Group struct {
 	Problem     *Problem
 	Round       int
-	Completions []*Completion // [n]
-	Verdicts    []Verdict     // [n]
+	Completions []*Completion  // [n]
+	Verdicts    []Verdict      // [n]
+	Lost        []*SampleError // completions that the machinery lost, if any: they are not among the n
 }
 
 // Rewards appends the group's rewards to dst.

@@ -1,0 +1,98 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+)
+
+// MapOptions bound a Map. The zero value runs one call a CPU and yields in input
+// order.
+type MapOptions struct {
+	Workers  int   // calls at a time; 0: GOMAXPROCS
+	InFlight int   // values read from the input and not yet yielded, at most; 0: 2 * Workers
+	Order    Order // InputOrder (0) or ArrivalOrder
+}
+
+// OptionsError says which option cannot be, and why.
+type OptionsError struct {
+	Field string
+	Value any
+	Why   string
+}
+
+func (e *OptionsError) Error() string {
+	return fmt.Sprintf("rollout: option %s = %v: %s", e.Field, e.Value, e.Why)
+}
+
+// Map calls f on every value of in, Workers at a time, and yields one result (or
+// error) for each. The first slow call holds back the results behind it, not the
+// calls, until InFlight of them are waiting.
+//
+// An error of the input or of f takes the place of its value and ends nothing:
+// the loop decides. When ctx ends, its cause is the last error yielded. Breaking
+// out of the range cancels the context that f sees; in either case every
+// goroutine has ended when the range does. It therefore waits for an f that does
+// not watch its context, and for an input that does not yield: in is ranged in a
+// goroutine of its own. A panic of in or f becomes a panic of the range, a
+// *PanicError. Options that cannot be are one *OptionsError.
+func Map[A, B any](ctx context.Context, in iter.Seq2[A, error], f func(context.Context, A) (B, error), o MapOptions) iter.Seq2[B, error] {
+	return func(yield func(B, error) bool) {
+		if o.Workers == 0 {
+			o.Workers = runtime.GOMAXPROCS(0)
+		}
+		if o.InFlight == 0 {
+			o.InFlight = 2 * o.Workers
+		}
+		var none B
+		switch {
+		case o.Workers < 0:
+			yield(none, &OptionsError{"Workers", o.Workers, "negative"})
+			return
+		case o.InFlight < 0:
+			yield(none, &OptionsError{"InFlight", o.InFlight, "negative"})
+			return
+		case o.Order != InputOrder && o.Order != ArrivalOrder:
+			yield(none, &OptionsError{"Order", o.Order, "unknown"})
+			return
+		}
+
+		type job struct {
+			value A
+			place *place[B]
+		}
+		c := newCrew(ctx)
+		defer c.end()
+		results := newLine[B](o.InFlight, o.Order)
+		jobs := make(chan job, o.InFlight) // every job has a place: no send blocks
+
+		c.Go(func() {
+			defer close(jobs)
+			for a, err := range in {
+				p := results.take(c.ctx)
+				if p == nil {
+					return
+				}
+				if err != nil {
+					results.finish(p, none, err)
+					continue
+				}
+				jobs <- job{a, p}
+			}
+			results.close()
+		})
+		for range o.Workers {
+			c.Go(func() {
+				for j := range jobs {
+					if c.ctx.Err() != nil {
+						return
+					}
+					b, err := f(c.ctx, j.value)
+					results.finish(j.place, b, err)
+				}
+			})
+		}
+		results.yield(c, nil, yield)
+	}
+}
