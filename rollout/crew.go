@@ -102,13 +102,19 @@ func newLine[T any](limit int, order Order) *line[T] {
 	return l
 }
 
-// take waits for a free place; nil: ctx has ended.
-func (l *line[T]) take(ctx context.Context) *place[T] {
+// reserve waits for room for one more place; false: ctx has ended. It comes
+// before the value is read from the input, so that limit bounds what is read.
+func (l *line[T]) reserve(ctx context.Context) bool {
 	select {
 	case l.slots <- struct{}{}:
+		return true
 	case <-ctx.Done():
-		return nil
+		return false
 	}
+}
+
+// take returns the place that was reserved.
+func (l *line[T]) take() *place[T] {
 	p := &place[T]{done: make(chan struct{})}
 	l.open.Add(1)
 	if l.order == InputOrder {

@@ -229,30 +229,37 @@ func (p *pipeline) feed(in iter.Seq2[*Problem, error]) {
 			return n
 		}
 	}
+	if !p.line.reserve(p.ctx) {
+		return
+	}
 	for problem, err := range in {
-		place := p.line.take(p.ctx)
-		if place == nil {
-			return
-		}
 		if err == nil && problem == nil {
 			err = ErrNoProblem
 		}
 		if err != nil {
 			p.monitor.do(nil, func(s *State) { s.Groups++; s.Ready++ })
-			p.line.finish(place, nil, err)
-			continue
+			p.line.finish(p.line.take(), nil, err)
+		} else {
+			p.begin(problem, p.Round(problem))
 		}
-		d := &draft{problem: problem, round: p.Round(problem), place: place, samples: make([]sample, p.Samples), left: p.Samples}
-		p.monitor.do(&Event{Kind: Drawn, Problem: problem, Round: d.round}, func(s *State) {
-			s.Groups++
-			s.ToGenerate += p.Samples
-		})
-		for i := range d.samples {
-			d.samples[i] = sample{draft: d, index: i}
-			p.generate <- &d.samples[i]
+		if !p.line.reserve(p.ctx) {
+			return
 		}
 	}
 	p.line.close()
+}
+
+// begin puts a problem's samples into the queue of the generators.
+func (p *pipeline) begin(problem *Problem, round int) {
+	d := &draft{problem: problem, round: round, place: p.line.take(), samples: make([]sample, p.Samples), left: p.Samples}
+	p.monitor.do(&Event{Kind: Drawn, Problem: problem, Round: round}, func(s *State) {
+		s.Groups++
+		s.ToGenerate += p.Samples
+	})
+	for i := range d.samples {
+		d.samples[i] = sample{draft: d, index: i}
+		p.generate <- &d.samples[i]
+	}
 }
 
 func (p *pipeline) generateAll() {

@@ -69,16 +69,19 @@ func Map[A, B any](ctx context.Context, in iter.Seq2[A, error], f func(context.C
 
 		c.Go(func() {
 			defer close(jobs)
+			if !results.reserve(c.ctx) {
+				return
+			}
 			for a, err := range in {
-				p := results.take(c.ctx)
-				if p == nil {
-					return
-				}
+				p := results.take()
 				if err != nil {
 					results.finish(p, none, err)
-					continue
+				} else {
+					jobs <- job{a, p}
 				}
-				jobs <- job{a, p}
+				if !results.reserve(c.ctx) {
+					return
+				}
 			}
 			results.close()
 		})
