@@ -65,20 +65,19 @@ func BatchScaled() GroupRelative { return GroupRelative{Scale: BatchStd} }
 // PerToken is false.
 func (GroupRelative) PerToken() bool { return false }
 
-// line is a set's part of the formula: A = factor * ((r - low) - mean) / divisor.
+// line is what the formula needs of a group: A = factor * ((r - low) - mean) / divisor.
 type line struct {
 	low, mean, factor, divisor float64
-	zero                       bool // A = 0
-	raw                        bool // A = r, unless zero
+	kind                       lineKind
 }
 
-// at is the advantage of reward r.
-func (l *line) at(r float64) float64 {
-	if l.zero {
-		return 0
-	}
-	return float64(l.factor*((r-l.low)-l.mean)) / l.divisor
-}
+type lineKind uint8
+
+const (
+	computed lineKind = iota
+	zero              // A = 0
+	raw               // A = r
+)
 
 // validate checks the fields.
 func (o *GroupRelative) validate() error {
@@ -163,7 +162,7 @@ func (o *GroupRelative) estimate(dst []float64, in *Input, g *workspace) error {
 			group = describe(values, buffer, o.DDof, o.Scale == GroupStd)
 		}
 		g.lines[p] = o.line(&group, &batch)
-		if o.Baseline == LengthWeightedMean && !g.lines[p].raw {
+		if o.Baseline == LengthWeightedMean && g.lines[p].kind == computed {
 			mean, err := g.lengthWeightedMean(p, group.low, in.Lengths)
 			if err != nil {
 				return err
@@ -176,15 +175,23 @@ func (o *GroupRelative) estimate(dst []float64, in *Input, g *workspace) error {
 			dst[i] = 0
 			continue
 		}
-		l := g.lines[g.of[i]]
-		if o.Baseline == GivenBaseline && !l.raw {
-			l.mean = in.Baselines[i] + o.Shift
+		l := &g.lines[g.of[i]]
+		mean := l.mean
+		if o.Baseline == GivenBaseline {
+			mean = in.Baselines[i] + o.Shift
 		}
-		dst[i] = l.at(r)
+		switch l.kind {
+		case computed:
+			dst[i] = l.factor * ((r - l.low) - mean) / l.divisor
+		case zero:
+			dst[i] = 0
+		case raw:
+			dst[i] = r
+		}
 	}
 	if o.Scale == LeaveOneOutStd {
 		for p := range g.lines {
-			if l := &g.lines[p]; !l.zero && !l.raw {
+			if g.lines[p].kind == computed {
 				o.divideByOthers(dst, g, p, in)
 			}
 		}
@@ -195,28 +202,34 @@ func (o *GroupRelative) estimate(dst []float64, in *Input, g *workspace) error {
 // line puts baseline, scale and policies together for the responses of a group.
 func (o *GroupRelative) line(group, batch *stats) line {
 	if group.n == 1 || batch.n == 1 {
-		return line{zero: o.Singleton == SingletonZero, raw: true, factor: 1, divisor: 1}
+		if o.Singleton == SingletonReward {
+			return line{kind: raw}
+		}
+		return line{kind: zero}
 	}
 	l := line{factor: 1, divisor: 1}
+	if group.spread() <= o.Tolerance || batch.spread() <= o.Tolerance {
+		if o.ZeroSpread == ZeroSpreadZero {
+			return line{kind: zero}
+		}
+	} else {
+		switch o.Scale {
+		case GroupStd:
+			l.divisor = divisor(group.std, o.Epsilon, o.EpsilonPlace)
+		case BatchStd:
+			l.divisor = divisor(batch.std, o.Epsilon, o.EpsilonPlace)
+		}
+	}
 	switch o.Baseline {
 	case GroupMean, LengthWeightedMean:
-		l.low, l.mean = group.low, group.mean
-	case LeaveOneOut:
-		l.low, l.mean = group.low, group.mean
+		l.low, l.mean = group.low, group.mean+o.Shift
+	case LeaveOneOut: // r - others' mean = n/(n-1) (r - mean)
 		l.factor = float64(group.n) / float64(group.n-1)
+		l.low, l.mean = group.low, group.mean+o.Shift/l.factor
 	case BatchMean:
-		l.low, l.mean = batch.low, batch.mean
-	}
-	l.mean += o.Shift / l.factor
-	if group.spread() <= o.Tolerance || batch.spread() <= o.Tolerance {
-		l.zero = o.ZeroSpread == ZeroSpreadZero
-		return l
-	}
-	switch o.Scale {
-	case GroupStd:
-		l.divisor = divisor(group.std, o.Epsilon, o.EpsilonPlace)
-	case BatchStd:
-		l.divisor = divisor(batch.std, o.Epsilon, o.EpsilonPlace)
+		l.low, l.mean = batch.low, batch.mean+o.Shift
+	case NoBaseline:
+		l.mean = o.Shift
 	}
 	return l
 }
