@@ -75,7 +75,7 @@ func (c *crew) Go(f func()) {
 func (c *crew) end() {
 	c.cancel()
 	c.wait.Wait()
-	if p := c.panic.Load(); p != nil {
+	if p := c.panic.Swap(nil); p != nil {
 		panic(p)
 	}
 }
@@ -140,9 +140,9 @@ func (l *line[T]) close() {
 	}
 }
 
-// yield hands over results until the line ends, the consumer has had enough, or
-// the crew's context ends, which is then the last error, yielded when all the
-// crew has gone.
+// yield hands over results, each after a call of handed, until the line ends, the
+// consumer has had enough, or the crew's context ends, which is then the last
+// error, yielded when all the crew has gone.
 func (l *line[T]) yield(c *crew, handed func(), yield func(T, error) bool) {
 	for c.ctx.Err() == nil {
 		var p *place[T]
@@ -160,10 +160,10 @@ func (l *line[T]) yield(c *crew, handed func(), yield func(T, error) bool) {
 		case <-c.ctx.Done():
 			continue
 		}
-		<-l.slots
 		if handed != nil {
 			handed()
 		}
+		<-l.slots
 		if !yield(p.value, p.err) {
 			return
 		}

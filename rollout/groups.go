@@ -300,6 +300,9 @@ func (p *pipeline) verifyAll() {
 		case <-p.ctx.Done():
 			return
 		}
+		if p.ctx.Err() != nil {
+			return
+		}
 		p.monitor.do(nil, func(st *State) { st.ToVerify-- })
 		ok := p.attempt(s, "verify", Verified, func(st *State) *int { return &st.Verifying }, func() error {
 			verdict, err := p.verifier.Verify(p.ctx, s.draft.problem, s.completion)

@@ -118,6 +118,22 @@ type Verifier interface {
 	Verify(ctx context.Context, p *Problem, c *Completion) (Verdict, error)
 }
 
+// GeneratorFunc is a function as a Generator.
+type GeneratorFunc func(ctx context.Context, r *Request) (*Completion, error)
+
+// Generate calls f.
+func (f GeneratorFunc) Generate(ctx context.Context, r *Request) (*Completion, error) {
+	return f(ctx, r)
+}
+
+// VerifierFunc is a function as a Verifier.
+type VerifierFunc func(ctx context.Context, p *Problem, c *Completion) (Verdict, error)
+
+// Verify calls f.
+func (f VerifierFunc) Verify(ctx context.Context, p *Problem, c *Completion) (Verdict, error) {
+	return f(ctx, p, c)
+}
+
 // Group is all completions of one problem in one round, with their verdicts.
 type Group struct {
 	Problem     *Problem

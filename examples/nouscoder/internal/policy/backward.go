@@ -4,23 +4,18 @@ import "math"
 
 // scratch is what a backward pass needs beyond the activations.
 type scratch struct {
-	dx, dn, dqkv, do, dh, dw, dnormed []float32
+	dx, spread, dn, dqkv, do, dh, dw []float32
 }
 
 // backward adds the parameter gradients of a pass to g. p.logits holds dL/dlogits;
 // activations are overwritten.
 func (w *parameters) backward(c *Config, rot *rotation, p *pass, g *parameters, s *scratch) {
-	n, m, d := len(p.tokens), len(p.outputs), c.Width
+	m, d := len(p.outputs), c.Width
 	dlogits := matrix{p.logits, c.Vocabulary}
 	mulTA(d, c.Vocabulary, m, matrix{p.normed, d}, dlogits, 1, g.head)
-	s.dnormed = grow(s.dnormed, m*d)
-	mulT(m, d, c.Vocabulary, dlogits, w.head, 0, matrix{s.dnormed, d})
-	// p.final becomes its own gradient, which then goes to the rows it came from.
-	rmsNormBackward(s.dnormed, p.final, p.invNorm, w.norm, g.norm)
-	s.dx = zeroed(s.dx, n*d)
-	for i, r := range p.outputs {
-		copy(s.dx[r*d:][:d], s.dnormed[i*d:][:d])
-	}
+	s.dx = grow(s.dx, m*d)
+	mulT(m, d, c.Vocabulary, dlogits, w.head, 0, matrix{s.dx, d})
+	rmsNormBackward(s.dx, p.x, p.invNorm, w.norm, g.norm)
 
 	for _, sp := range p.spans {
 		sp.seg.resetGradients(c)
@@ -38,31 +33,31 @@ func (w *parameters) backward(c *Config, rot *rotation, p *pass, g *parameters, 
 
 // backward takes s.dx, the gradient of layer l's output, to that of its input.
 func (w *layerParameters) backward(c *Config, rot *rotation, p *pass, l int, g *layerParameters, s *scratch) {
-	n, d, y := len(p.tokens), c.Width, &p.layers[l]
+	n, d, y, last := len(p.tokens), c.Width, &p.layers[l], l == c.Layers-1
+	m := len(s.dx) / d // see layerPass
 	dx := matrix{s.dx, d}
 
 	// x = mid + relu(b Upᵀ) Down
 	h := matrix{y.h, c.Hidden}
-	s.dh = grow(s.dh, n*c.Hidden)
+	s.dh = grow(s.dh, m*c.Hidden)
 	dh := matrix{s.dh, c.Hidden}
-	mulT(n, c.Hidden, d, dx, w.down, 0, dh)
-	mulTA(c.Hidden, d, n, h, dx, 1, g.down)
+	mulT(m, c.Hidden, d, dx, w.down, 0, dh)
+	mulTA(c.Hidden, d, m, h, dx, 1, g.down)
 	for i, v := range y.h {
 		if v == 0 {
 			s.dh[i] = 0
 		}
 	}
-	mulTA(c.Hidden, d, n, dh, matrix{y.b, d}, 1, g.up)
-	s.dn = grow(s.dn, n*d)
-	dn := matrix{s.dn, d}
-	mul(n, d, c.Hidden, dh, w.up, 0, dn)
+	mulTA(c.Hidden, d, m, dh, matrix{y.b, d}, 1, g.up)
+	s.dn = grow(s.dn, m*d)
+	mul(m, d, c.Hidden, dh, w.up, 0, matrix{s.dn, d})
 	rmsNormBackward(s.dn, y.mid, y.inv2, w.norm2, g.norm2)
 	add(s.dx, s.dn)
 
 	// mid = x + o Out
-	s.do = grow(s.do, n*d)
-	mulT(n, d, d, dx, w.out, 0, matrix{s.do, d})
-	mulTA(d, d, n, matrix{y.o, d}, dx, 1, g.out)
+	s.do = grow(s.do, m*d)
+	mulT(m, d, d, dx, w.out, 0, matrix{s.do, d})
+	mulTA(d, d, m, matrix{y.o, d}, dx, 1, g.out)
 
 	// o = attention(q, k, v), rotated
 	s.dqkv = grow(s.dqkv, n*3*d)
@@ -84,9 +79,17 @@ func (w *layerParameters) backward(c *Config, rot *rotation, p *pass, l int, g *
 	}
 	dqkv := matrix{s.dqkv, 3 * d}
 	mulTA(d, 3*d, n, matrix{y.a, d}, dqkv, 1, g.qkv)
-	da := s.do // no longer needed
+	s.do, s.dn = grow(s.do, n*d), grow(s.dn, n*d)
+	da := s.do // do is no longer needed
 	mulT(n, d, 3*d, dqkv, w.qkv, 0, matrix{da, d})
 	p.shiftBackward(s.dn, da, d)
+	if last {
+		s.spread = zeroed(s.spread, n*d)
+		for i, r := range p.outputs {
+			copy(s.spread[r*d:][:d], s.dx[i*d:][:d])
+		}
+		s.dx, s.spread = s.spread, s.dx
+	}
 	rmsNormBackward(s.dn, y.x, y.inv1, w.norm1, g.norm1)
 	add(s.dx, s.dn)
 }

@@ -9,26 +9,27 @@ type pass struct {
 	spans  []span  // which segments they belong to, parents before children
 	layers []layerPass
 
-	x       []float32 // [n × d] residual stream
-	outputs []int     // rows whose logits are wanted
-	final   []float32 // [outputs × d] their residual stream
-	invNorm []float32 // [outputs] their 1/rms
-	normed  []float32 // [outputs × d] their norm(x)
-	logits  []float32 // [outputs × V]
+	outputs []int     // [m] rows whose logits are wanted, ascending
+	x       []float32 // [n × d] residual stream; [m × d] after the last layer
+	invNorm []float32 // [m] 1/rms of it
+	normed  []float32 // [m × d] norm(x)
+	logits  []float32 // [m × V]
 }
 
-// layerPass is what one layer keeps of a pass.
+// layerPass is what one layer keeps of a pass. In the last layer the rows that nothing is
+// predicted from (all of a prompt but its last token) are needed as keys and values
+// alone: what comes after attention has the m output rows there, and all n in other layers.
 type layerPass struct {
 	x       []float32 // [n × d] input
 	inv1    []float32 // [n] 1/rms of x
 	a       []float32 // [n × d] shift(norm(x)), input of attention
 	qkv     []float32 // [n × 3d] rotated, and q divided by sqrt(head width)
 	weights []float32 // attention weights, see span.weights
-	o       []float32 // [n × d] output of the heads
-	mid     []float32 // [n × d] x after attention
-	inv2    []float32 // [n] 1/rms of mid
-	b       []float32 // [n × d] norm(mid), input of the MLP
-	h       []float32 // [n × hidden] after ReLU
+	o       []float32 // [m × d] output of the heads
+	mid     []float32 // [m × d] x after attention
+	inv2    []float32 // [m] 1/rms of mid
+	b       []float32 // [m × d] norm(mid), input of the MLP
+	h       []float32 // [m × hidden] after ReLU
 }
 
 // span is the rows row, ..., row+n-1 of a pass: tokens first, ..., first+n-1 of a segment.
@@ -38,6 +39,8 @@ type span struct {
 	first   int
 	n       int
 	before  int // row of the token before the first, -1: not in this pass
+	skip    int // how many of its rows have no output; the others are outputs output, output+1, ...
+	output  int
 	weights int // offset into layerPass.weights of [n × heads × width]
 	own     int // column of width where the weights of the own segment start
 	width   int // floats a head has for one row, a multiple of four
@@ -48,10 +51,14 @@ func (p *pass) begin() {
 	p.tokens, p.spans, p.outputs = p.tokens[:0], p.spans[:0], p.outputs[:0]
 }
 
-// add appends tokens to seg and to the pass; before is the row of the token that
-// precedes them, -1 if it is not in this pass.
-func (p *pass) add(c *Config, seg *segment, before int, tokens ...int32) {
-	s := span{seg: seg, row: len(p.tokens), first: seg.n, n: len(tokens), before: before}
+// add appends tokens to seg and to the pass. The logits of the last outputs of them are
+// wanted; before is the row of the token that precedes them, -1 if it is not in
+// this pass.
+func (p *pass) add(c *Config, seg *segment, before, outputs int, tokens ...int32) {
+	s := span{
+		seg: seg, row: len(p.tokens), first: seg.n, n: len(tokens), before: before,
+		skip: len(tokens) - outputs, output: len(p.outputs),
+	}
 	if len(p.spans) > 0 {
 		last := &p.spans[len(p.spans)-1]
 		s.weights = last.weights + last.n*c.Heads*last.width
@@ -63,6 +70,17 @@ func (p *pass) add(c *Config, seg *segment, before int, tokens ...int32) {
 	s.width = s.own + roundUp4(seg.n)
 	p.tokens = append(p.tokens, tokens...)
 	p.spans = append(p.spans, s)
+	for r := s.row + s.skip; r < s.row+s.n; r++ {
+		p.outputs = append(p.outputs, r)
+	}
+}
+
+// after is where a span's rows lie after attention: those from skip on, the first at row.
+func (s *span) after(last bool) (skip, row int) {
+	if last {
+		return s.skip, s.output
+	}
+	return 0, s.row
 }
 
 // weightCount is the number of attention weights of one layer.
@@ -86,18 +104,15 @@ func (w *parameters) forward(c *Config, rot *rotation, p *pass) {
 	}
 
 	m := len(p.outputs)
-	p.final, p.invNorm, p.normed = grow(p.final, m*d), grow(p.invNorm, m), grow(p.normed, m*d)
-	for i, r := range p.outputs {
-		copy(p.final[i*d:][:d], p.x[r*d:][:d])
-	}
-	rmsNorm(p.normed, p.invNorm, p.final, w.norm)
+	p.invNorm, p.normed = grow(p.invNorm, m), grow(p.normed, m*d)
+	rmsNorm(p.normed, p.invNorm, p.x, w.norm)
 	p.logits = grow(p.logits, m*c.Vocabulary)
 	mul(m, c.Vocabulary, d, matrix{p.normed, d}, w.head, 0, matrix{p.logits, c.Vocabulary})
 }
 
 // forward replaces p.x by the output of layer l.
 func (w *layerParameters) forward(c *Config, rot *rotation, p *pass, l int) {
-	n, d, y := len(p.tokens), c.Width, &p.layers[l]
+	n, d, y, last := len(p.tokens), c.Width, &p.layers[l], l == c.Layers-1
 
 	y.x = grow(y.x, n*d)
 	copy(y.x, p.x)
@@ -119,22 +134,30 @@ func (w *layerParameters) forward(c *Config, rot *rotation, p *pass, l int) {
 			seg.values.store(s.first+i, q[2*d:])
 		}
 	}
-	y.o, y.weights = grow(y.o, n*d), grow(y.weights, p.weightCount(c))
+
+	m := n
+	if last {
+		m = len(p.outputs)
+		for i, r := range p.outputs {
+			copy(p.x[i*d:][:d], p.x[r*d:][:d])
+		}
+		p.x = p.x[:m*d]
+	}
+	y.o, y.weights = grow(y.o, m*d), grow(y.weights, p.weightCount(c))
 	for i := range p.spans {
 		p.spans[i].attend(c, y, l)
 	}
-
-	mul(n, d, d, matrix{y.o, d}, w.out, 1, matrix{p.x, d})
-	y.mid = grow(y.mid, n*d)
+	mul(m, d, d, matrix{y.o, d}, w.out, 1, matrix{p.x, d})
+	y.mid = grow(y.mid, m*d)
 	copy(y.mid, p.x)
-	y.inv2 = grow(y.inv2, n)
+	y.inv2 = grow(y.inv2, m)
 	rmsNorm(y.b, y.inv2, y.mid, w.norm2)
-	y.h = grow(y.h, n*c.Hidden)
-	mulT(n, c.Hidden, d, matrix{y.b, d}, w.up, 0, matrix{y.h, c.Hidden})
+	y.h = grow(y.h, m*c.Hidden)
+	mulT(m, c.Hidden, d, matrix{y.b, d}, w.up, 0, matrix{y.h, c.Hidden})
 	for i, v := range y.h {
 		y.h[i] = max(v, 0)
 	}
-	mul(n, d, c.Hidden, matrix{y.h, c.Hidden}, w.down, 1, matrix{p.x, d})
+	mul(m, d, c.Hidden, matrix{y.h, c.Hidden}, w.down, 1, matrix{p.x, d})
 }
 
 // shift writes into a the first half of the channels of the token before and the second

@@ -196,13 +196,23 @@ func TestBackwardIsTheDerivative(t *testing.T) {
 }
 
 func TestSamplerAndTrainerAgreeToTheBit(t *testing.T) {
+	for _, c := range []Config{
+		{Vocabulary: 186, End: 1},
+		{Vocabulary: 37, End: 1, Layers: 3, Width: 12, Heads: 2, Hidden: 10}, // no size a multiple of eight
+		{Vocabulary: 9, End: 1, Layers: 1, Width: 6, Heads: 1, Hidden: 5},
+	} {
+		testSamplerAndTrainerAgree(t, c)
+	}
+}
+
+func testSamplerAndTrainerAgree(t *testing.T, c Config) {
 	rng := rand.New(rand.NewPCG(3, 3))
-	p := mustNew(t, Config{Vocabulary: 186, End: 1}, 3)
+	p := mustNew(t, c, 3)
 	perturb(p, rng, 0.1)
 	var requests []Request
 	var groups []Group
 	for i := range 12 {
-		prompt := randomTokens(rng, 186, 1+rng.IntN(200)) // longer than one block of a product, at times
+		prompt := randomTokens(rng, c.Vocabulary, 1+rng.IntN(200)) // longer than one block of a product, at times
 		for range 1 + rng.IntN(8) {
 			requests = append(requests, Request{Prompt: prompt, Seed: rng.Uint64(), Window: len(prompt) + 1 + rng.IntN(120), Greedy: i%3 == 2})
 		}

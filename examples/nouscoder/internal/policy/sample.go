@@ -29,7 +29,7 @@ type Completion struct {
 // SampleOptions are what all requests of one Sample share. The zero value is ready.
 type SampleOptions struct {
 	Rope  Rope                       // frequencies to use instead of the trained ones
-	Lanes int                        // completions that one core works on at a time; 0: 48. Results do not depend on it
+	Lanes int                        // completions that one core works on at a time; 0: 32. Results do not depend on it
 	Each  func(i int, c *Completion) // called when request i is done, from several goroutines; nil: not
 }
 
@@ -57,7 +57,7 @@ func (p *Policy) Sample(ctx context.Context, requests []Request, options SampleO
 		return nil, &ConfigError{"Lanes", fmt.Sprintf("is %d, want at least 0", options.Lanes)}
 	}
 	if options.Lanes == 0 {
-		options.Lanes = 48
+		options.Lanes = 32
 	}
 
 	completions := make([]Completion, len(requests))
@@ -191,8 +191,7 @@ func (s *sampler) sample(ctx context.Context, runs []run, next *atomic.Int64) {
 // predict adds one token to a segment and to the round, and returns the row of logits
 // that it will have.
 func (s *sampler) predict(seg *segment, tokens ...int32) int {
-	s.pass.add(&s.p.config, seg, -1, tokens...)
-	s.pass.outputs = append(s.pass.outputs, len(s.pass.tokens)-1)
+	s.pass.add(&s.p.config, seg, -1, 1, tokens...)
 	return len(s.pass.outputs) - 1
 }
 

@@ -177,7 +177,7 @@ func (p *Policy) deal() {
 func (gp *groupPass) layout(g *Group, t int) int {
 	gp.targets = gp.targets[:0]
 	gp.rows = len(g.Prompt)
-	output := 1 // row 0 is the prompt's last, which predicts every response's first token
+	output := 1 // output 0 is the prompt's last, which predicts every response's first token
 	for _, r := range g.Responses {
 		gp.targets = append(gp.targets, target{0, r[0], t})
 		for k := 1; k < len(r); k++ {
@@ -200,19 +200,14 @@ func (gp *groupPass) forward(p *Policy, g *Group, logProbs, entropies []float32)
 	prompt := &gp.segments[0]
 	prompt.reset(c, nil, len(g.Prompt))
 	x.begin()
-	x.add(c, prompt, -1, g.Prompt...)
-	x.outputs = append(x.outputs, len(g.Prompt)-1)
+	x.add(c, prompt, -1, 1, g.Prompt...)
 	for i, r := range g.Responses {
 		if len(r) == 1 {
 			continue
 		}
 		seg := &gp.segments[i+1]
 		seg.reset(c, prompt, len(r)-1)
-		row := len(x.tokens)
-		x.add(c, seg, len(g.Prompt)-1, r[:len(r)-1]...)
-		for ; row < len(x.tokens); row++ {
-			x.outputs = append(x.outputs, row)
-		}
+		x.add(c, seg, len(g.Prompt)-1, len(r)-1, r[:len(r)-1]...)
 	}
 	p.weights.forward(c, &p.rotation, x)
 
