@@ -1,0 +1,59 @@
+package sandbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// Messages between a session and its supervisor, little-endian:
+//
+//	request  op byte ('L' load, 'R' run), flags byte (1: no prelude), 6 zero bytes, then
+//	         int64 wall ns, memory, output, stack, threads, files, cpu s, 0; then the
+//	         entry's name
+//	reply    'd', ready byte, late byte, 0, int32 wait status, int64 cpu ns, wall ns,
+//	         peak bytes, 0
+const (
+	requestSize = 8 + 8*8
+	replySize   = 8 + 4*8
+)
+
+// reply is the supervisor's account of one child.
+type reply struct {
+	Ready  bool // limits were in force before the first submitted byte was read
+	Late   bool // killed at the wall limit
+	Status int32
+	CPU    time.Duration
+	Wall   time.Duration
+	Memory int64
+}
+
+var errFrame = errors.New("malformed reply from the supervisor")
+
+func appendRequest(dst []byte, op byte, p *Program, l Limits) []byte {
+	var flags byte
+	if p.Strict {
+		flags = 1
+	}
+	dst = append(dst, op, flags, 0, 0, 0, 0, 0, 0)
+	cpu := int64(l.Wall/time.Second) + 2
+	for _, n := range [8]int64{int64(l.Wall), l.Memory, l.Output, l.Stack, int64(l.Threads), int64(l.Files), cpu, 0} {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
+	}
+	return append(dst, p.Entry...)
+}
+
+func parseReply(b []byte) (r reply, err error) {
+	if len(b) != replySize || b[0] != 'd' || b[1] > 1 || b[2] > 1 || b[3] != 0 {
+		return r, errFrame
+	}
+	u64 := func(at int) int64 { return int64(binary.LittleEndian.Uint64(b[at:])) }
+	r = reply{
+		Ready: b[1] == 1, Late: b[2] == 1, Status: int32(binary.LittleEndian.Uint32(b[4:])),
+		CPU: time.Duration(u64(8)), Wall: time.Duration(u64(16)), Memory: u64(24),
+	}
+	if r.CPU < 0 || r.Wall < 0 || r.Memory < 0 || u64(32) != 0 {
+		return reply{}, errFrame
+	}
+	return r, nil
+}
