@@ -14,7 +14,7 @@ type Budget struct {
 	Surplus Surplus        // what becomes of kept groups past Groups
 	Spare   *[]*Group      // with CarrySurplus: yielded first, and what is left over for the next step
 	Short   Short          // what happens if the rounds or the input end with fewer than Groups
-	Observe func(Refilled) // sees the account after every draw, from the loop's goroutine
+	Observe func(Refilled) // sees the account after every draw and when the range ends, from the loop's goroutine
 }
 
 // Surplus says what becomes of kept groups past Budget.Groups.
@@ -101,6 +101,7 @@ func Refill(in iter.Seq2[*Group, error], keep func(*Group) bool, b Budget) iter.
 				b.Observe(account)
 			}
 		}
+		defer observe()
 		hand := func(g *Group, err error) bool {
 			if err == nil {
 				account.Yielded++
@@ -119,7 +120,6 @@ func Refill(in iter.Seq2[*Group, error], keep func(*Group) bool, b Budget) iter.
 			}
 		}
 		if full() {
-			observe()
 			return
 		}
 		for g, err := range in {

@@ -59,7 +59,11 @@ func (e *VersionError) Error() string {
 // where version is the trainer's (0 before the first step), accepted counts the
 // groups handed over since version 0, trained on or waiting, and running those
 // being sampled or verified. Groups that were refused or dropped count in
-// neither. It is AReaL's rule (arXiv:2505.24298); 0 or less: wait.
+// neither. It is AReaL's rule (https://arxiv.org/abs/2505.24298); 0 or less: wait.
+//
+// Groups that are trained on in the order in which they were begun, as InputOrder
+// yields them, are then never older than Max. In ArrivalOrder a slow one may be;
+// Fresh finds it.
 func (s Staleness) Capacity(version, batch, accepted, running int64) int64 {
 	return (s.Max+version+1)*batch - (accepted + running)
 }
