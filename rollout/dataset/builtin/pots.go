@@ -1,0 +1,36 @@
+package builtin
+
+import "slices"
+
+func pots(s *suite) {
+	add := func(litres ...int) {
+		// Mixes come into being in rising order, so two sorted queues do: pots as
+		// they were and mixes.
+		pure, mixed := slices.Sorted(slices.Values(litres)), []int(nil)
+		smallest := func() int {
+			from := &pure
+			if len(pure) == 0 || len(mixed) > 0 && mixed[0] < pure[0] {
+				from = &mixed
+			}
+			x := (*from)[0]
+			*from = (*from)[1:]
+			return x
+		}
+		minutes := 0
+		for len(pure)+len(mixed) > 1 {
+			mix := smallest() + smallest()
+			minutes += mix
+			mixed = append(mixed, mix)
+		}
+		s.run(minutes, len(litres), litres)
+	}
+	add(4, 3, 2, 2)
+	add(5)
+	add(1, 2)
+	add(7, 7, 7)
+	add(1, 1, 1, 1, 1, 1, 1)
+	for _, n := range []int{10, 300} {
+		add(s.ints(n, 1, 1000)...)
+	}
+	add(s.ints(12000, 1, 1e6)...)
+}
