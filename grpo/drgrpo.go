@@ -9,7 +9,7 @@ package grpo
 // length is a constant of the run, such as the completion budget: TRL takes
 // max_completion_length. Dividing by a batch's padded width instead, as verl does
 // without loss_scale_factor, brings the length bias back. Use it with centred
-// advantages (advantage.Centered).
+// advantages (advantage.GroupRelative{Scale: advantage.NoScale}).
 func NewDrGRPO(length float64) Objective {
 	return Objective{Surrogate: Clip{Low: 0.2, High: 0.2}, Aggregation: ConstantLength{Length: length}}
 }

@@ -13,7 +13,7 @@ package grpo
 //	o.KL.Coefficient = 0.04
 //
 // TRL's loss_type "grpo" divides by every response, fully masked ones included:
-// ResponseMean{All: true}. Advantages: advantage.Group.
+// ResponseMean{All: true}. Advantages: advantage.GroupRelative{}.
 func New() Objective {
 	return Objective{Surrogate: Clip{Low: 0.2, High: 0.2}, Aggregation: ResponseMean{}}
 }
