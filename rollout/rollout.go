@@ -75,25 +75,6 @@ type Completion struct {
 // Truncated reports whether the window cut the completion.
 func (c *Completion) Truncated() bool { return c.Finish == Length }
 
-// Status is what became of a submitted program, worst detail first to last.
-type Status int
-
-// Verdict statuses. Everything that the submitted bytes can cause is one of
-// these; a failure of the machinery is an error instead, and never a reward.
-const (
-	Unjudged     Status = iota // the zero value: not a verdict
-	Accepted                   // every test passed
-	WrongAnswer                // a test's output differs
-	TimeLimit                  // wall or CPU time over the limit
-	MemoryLimit                // memory over the limit
-	OutputLimit                // more output than allowed
-	RuntimeError               // an exception, a signal, or a non-zero exit
-	CompileError               // not a Python program
-	Crash                      // took its interpreter or supervisor with it
-	Truncated                  // cut by the window; never run
-	NoCode                     // no program in the completion
-)
-
 // Verdict is the judgement of one completion.
 type Verdict struct {
 	Status Status

@@ -56,7 +56,7 @@ func (y YaRN) json(key string, base float64) string {
 // by y: --hf-overrides with rope_parameters, which needs the model's rotary base,
 // and --max-model-len. Without stretching it is --max-model-len alone.
 //
-//	--hf-overrides '{"rope_parameters":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":40960,"rope_theta":1000000}}' --max-model-len 81920
+//	--hf-overrides '{"rope_parameters":{"rope_type":"yarn","factor":2.5,"original_max_position_embeddings":32768,"rope_theta":1000000}}' --max-model-len 81920
 //
 // Servers stretch short prompts too (their YaRN is static), so use it for
 // evaluation at the long window only. See VLLMRopeScaling for older releases.
@@ -67,7 +67,7 @@ func (y YaRN) VLLM(base float64, window int) (Flags, error) {
 // VLLMRopeScaling is VLLM for releases up to 0.11.0; 0.11.1 dropped
 // --rope-scaling (vllm-project/vllm pull 28006).
 //
-//	--rope-scaling '{"rope_type":"yarn","factor":2,"original_max_position_embeddings":40960}' --max-model-len 81920
+//	--rope-scaling '{"rope_type":"yarn","factor":2.5,"original_max_position_embeddings":32768}' --max-model-len 81920
 func (y YaRN) VLLMRopeScaling(window int) (Flags, error) {
 	return y.flags(2, window, "--rope-scaling", "", 0, "--max-model-len")
 }
@@ -77,7 +77,7 @@ func (y YaRN) VLLMRopeScaling(window int) (Flags, error) {
 // from the model's configuration unless the environment has
 // SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1.
 //
-//	--json-model-override-args '{"rope_scaling":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":40960}}' --context-length 81920
+//	--json-model-override-args '{"rope_scaling":{"rope_type":"yarn","factor":2.5,"original_max_position_embeddings":32768}}' --context-length 81920
 func (y YaRN) SGLang(window int) (Flags, error) {
 	return y.flags(2, window, "--json-model-override-args", "rope_scaling", 0, "--context-length")
 }

@@ -39,7 +39,7 @@ type YaRN struct {
 // Extend returns the YaRN that stretches an original window to a wanted one. It
 // is the zero value, which does nothing, if wanted is not the larger.
 //
-//	window.Extend(40960, 81920) // factor 2
+//	window.Extend(32768, 81920) // factor 2.5
 func Extend(original, wanted int) YaRN {
 	if wanted <= original || original <= 0 {
 		return YaRN{}

@@ -50,26 +50,27 @@ func TestAttentionScale(t *testing.T) {
 	require.Equal(t, 0.5, window.YaRN{Factor: 2, Scale: 0.5}.AttentionScale())
 }
 
-// Qwen3-14B (D = 128, base 1,000,000) stretched from 40,960 to 81,920.
+// Qwen3-14B (D = 128, base 1,000,000) stretched from 32,768 to 81,920.
 //
-// By hand: i(32) = 128 ln(40960 / 64 pi) / (2 ln 10^6) = 128 * 5.31671 / 27.63102 = 24.63, low = 24.
-// i(1) = 128 ln(40960 / 2 pi) / 27.63102 = 128 * 8.78245 / 27.63102 = 40.68, high = 41.
+// By hand: i(32) = 128 ln(32768 / 64 pi) / (2 ln 10^6) = 128 * 5.09357 / 27.63102 = 23.60, low = 23.
+// i(1) = 128 ln(32768 / 2 pi) / 27.63102 = 128 * 8.55930 / 27.63102 = 39.65, high = 40. A pair that is fully
+// stretched turns at 1/2.5 = 1 - 0.6 of its frequency.
 func TestYaRNForTheEvaluation(t *testing.T) {
-	y := window.Extend(40960, 81920)
-	require.Equal(t, window.YaRN{Factor: 2, Original: 40960}, y)
+	y := window.Extend(32768, 81920)
+	require.Equal(t, window.YaRN{Factor: 2.5, Original: 32768}, y)
 	f, plain := make([]float64, 64), make([]float64, 64)
 	require.NoError(t, y.Frequencies(f, 1e6))
 	require.NoError(t, window.YaRN{}.Frequencies(plain, 1e6))
 	for i := range f {
-		g := math.Min(math.Max(float64(i-24)/17, 0), 1)
-		require.InEpsilon(t, 1-g/2, f[i]/plain[i], 1e-12, "pair %d", i)
+		g := math.Min(math.Max(float64(i-23)/17, 0), 1)
+		require.InEpsilon(t, 1-0.6*g, f[i]/plain[i], 1e-12, "pair %d", i)
 	}
 
 	exact := y
 	exact.Exact = true
 	require.NoError(t, exact.Frequencies(f, 1e6))
-	low, high := 128*math.Log(40960/(64*math.Pi))/(2*math.Log(1e6)), 128*math.Log(40960/(2*math.Pi))/(2*math.Log(1e6))
-	require.InEpsilon(t, 1-(25-low)/(high-low)/2, f[25]/plain[25], 1e-12)
+	low, high := 128*math.Log(32768/(64*math.Pi))/(2*math.Log(1e6)), 128*math.Log(32768/(2*math.Pi))/(2*math.Log(1e6))
+	require.InEpsilon(t, 1-(25-low)/(high-low)*0.6, f[25]/plain[25], 1e-12)
 
 	require.Equal(t, window.YaRN{}, window.Extend(40960, 40960), "nothing to stretch")
 	require.Equal(t, window.YaRN{}, window.Extend(40960, 100))
@@ -129,7 +130,7 @@ func TestYaRNRefuses(t *testing.T) {
 }
 
 func ExampleYaRN_VLLM() {
-	y := window.Extend(40960, 81920)
+	y := window.Extend(32768, 81920)
 	flags, err := y.VLLM(1e6, 81920)
 	fmt.Println(flags, err)
 	flags, err = y.VLLMRopeScaling(81920)
@@ -137,17 +138,17 @@ func ExampleYaRN_VLLM() {
 	flags, err = window.YaRN{}.VLLM(1e6, 40960)
 	fmt.Println(flags, err)
 	// Output:
-	// --hf-overrides '{"rope_parameters":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":40960,"rope_theta":1000000}}' --max-model-len 81920 <nil>
-	// --rope-scaling '{"rope_type":"yarn","factor":2,"original_max_position_embeddings":40960}' --max-model-len 81920 <nil>
+	// --hf-overrides '{"rope_parameters":{"rope_type":"yarn","factor":2.5,"original_max_position_embeddings":32768,"rope_theta":1000000}}' --max-model-len 81920 <nil>
+	// --rope-scaling '{"rope_type":"yarn","factor":2.5,"original_max_position_embeddings":32768}' --max-model-len 81920 <nil>
 	// --max-model-len 40960 <nil>
 }
 
 func ExampleYaRN_SGLang() {
-	y := window.YaRN{Factor: 2.5, Original: 32768, BetaFast: 24, Exact: true}
+	y := window.YaRN{Factor: 2, Original: 40960, BetaFast: 24, Exact: true}
 	flags, err := y.SGLang(81920)
 	fmt.Println(flags, err)
 	// Output:
-	// --json-model-override-args '{"rope_scaling":{"rope_type":"yarn","factor":2.5,"original_max_position_embeddings":32768,"beta_fast":24,"truncate":false}}' --context-length 81920 <nil>
+	// --json-model-override-args '{"rope_scaling":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":40960,"beta_fast":24,"truncate":false}}' --context-length 81920 <nil>
 }
 
 func TestFlags(t *testing.T) {
