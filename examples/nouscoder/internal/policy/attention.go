@@ -7,12 +7,9 @@ package policy
 func (s *span) attend(c *Config, y *layerPass, l int) {
 	d, h, own := c.Width, c.headWidth(), &s.seg.layers[l]
 	stride := c.Heads * s.width
+	parent := s.parent
 	skip, row := s.after(l == c.Layers-1)
 	rows, first := s.n-skip, s.first+skip
-	parent := 0
-	if s.seg.parent != nil {
-		parent = s.seg.parent.n
-	}
 	for head := range c.Heads {
 		q := matrix{y.qkv[(s.row+skip)*3*d+head*h:], 3 * d}
 		o := matrix{y.o[row*d+head*h:], d}
@@ -23,8 +20,8 @@ func (s *span) attend(c *Config, y *layerPass, l int) {
 		}
 		for i := range rows {
 			n := first + i + 1
-			mul(1, n, h, q.from(i, 0), own.keys.from(head*h, 0), 0, w.from(i, s.own))
-			softmaxPair(w.row(i, parent), w.from(i, s.own).data[:n])
+			mul(1, n, h, q.from(i, 0), own.keys.from(head*h, 0), 0, w.from(i, parent))
+			softmaxWeights(w.row(i, parent+n))
 		}
 		var beta float32
 		if parent > 0 {
@@ -32,7 +29,7 @@ func (s *span) attend(c *Config, y *layerPass, l int) {
 			beta = 1
 		}
 		for i := range rows {
-			mulT(1, h, first+i+1, w.from(i, s.own), own.values.from(head*h, 0), beta, o.from(i, 0))
+			mulT(1, h, first+i+1, w.from(i, parent), own.values.from(head*h, 0), beta, o.from(i, 0))
 		}
 	}
 }
@@ -43,14 +40,11 @@ func (s *span) attend(c *Config, y *layerPass, l int) {
 func (s *span) attendBackward(c *Config, y *layerPass, l int, do, dqkv, dw []float32) {
 	d, h, own := c.Width, c.headWidth(), &s.seg.layers[l]
 	stride := c.Heads * s.width
+	parent := s.parent
 	skip, row := s.after(l == c.Layers-1)
 	rows, first := s.n-skip, s.first+skip
 	for i := range skip {
 		clear(dqkv[(s.row+i)*3*d:][:d])
-	}
-	parent := 0
-	if s.seg.parent != nil {
-		parent = s.seg.parent.n
 	}
 	for head := range c.Heads {
 		q := matrix{y.qkv[(s.row+skip)*3*d+head*h:], 3 * d}
@@ -64,8 +58,8 @@ func (s *span) attendBackward(c *Config, y *layerPass, l int, do, dqkv, dw []flo
 		}
 		for i := range rows {
 			n := first + i + 1
-			mul(1, n, h, do.from(i, 0), own.values.from(head*h, 0), 0, dw.from(i, s.own))
-			softmaxPairBackward(dw.row(i, parent), dw.from(i, s.own).data[:n], w.row(i, parent), w.from(i, s.own).data[:n])
+			mul(1, n, h, do.from(i, 0), own.values.from(head*h, 0), 0, dw.from(i, parent))
+			softmaxWeightsBackward(dw.row(i, parent+n), w.row(i, parent+n))
 		}
 		var beta float32
 		if parent > 0 {
@@ -77,9 +71,9 @@ func (s *span) attendBackward(c *Config, y *layerPass, l int, do, dqkv, dw []flo
 		}
 		for i := range rows {
 			n := first + i + 1
-			mulT(1, h, n, dw.from(i, s.own), own.keys.from(head*h, 0), beta, dq.from(i, 0))
-			mulTA(h, n, 1, q.from(i, 0), dw.from(i, s.own), 1, own.dkeys.from(head*h, 0))
-			mulTA(h, n, 1, do.from(i, 0), w.from(i, s.own), 1, own.dvalues.from(head*h, 0))
+			mulT(1, h, n, dw.from(i, parent), own.keys.from(head*h, 0), beta, dq.from(i, 0))
+			mulTA(h, n, 1, q.from(i, 0), dw.from(i, parent), 1, own.dkeys.from(head*h, 0))
+			mulTA(h, n, 1, do.from(i, 0), w.from(i, parent), 1, own.dvalues.from(head*h, 0))
 		}
 	}
 }

@@ -24,7 +24,7 @@ type layerPass struct {
 	inv1    []float32 // [n] 1/rms of x
 	a       []float32 // [n × d] shift(norm(x)), input of attention
 	qkv     []float32 // [n × 3d] rotated, and q divided by sqrt(head width)
-	weights []float32 // attention weights, see span.weights
+	weights []float32 // attention weights, see span
 	o       []float32 // [m × d] output of the heads
 	mid     []float32 // [m × d] x after attention
 	inv2    []float32 // [m] 1/rms of mid
@@ -41,9 +41,9 @@ type span struct {
 	before  int // row of the token before the first, -1: not in this pass
 	skip    int // how many of its rows have no output; the others are outputs output, output+1, ...
 	output  int
-	weights int // offset into layerPass.weights of [n × heads × width]
-	own     int // column of width where the weights of the own segment start
-	width   int // floats a head has for one row, a multiple of four
+	parent  int // tokens of the parent segment
+	width   int // tokens of both, which is room for the weights of one row and head
+	weights int // offset into layerPass.weights of [n × heads × width], parent first
 }
 
 // begin empties the pass.
@@ -65,9 +65,9 @@ func (p *pass) add(c *Config, seg *segment, before, outputs int, tokens ...int32
 	}
 	seg.n += len(tokens)
 	if seg.parent != nil {
-		s.own = roundUp4(seg.parent.n)
+		s.parent = seg.parent.n
 	}
-	s.width = s.own + roundUp4(seg.n)
+	s.width = s.parent + seg.n
 	p.tokens = append(p.tokens, tokens...)
 	p.spans = append(p.spans, s)
 	for r := s.row + s.skip; r < s.row+s.n; r++ {

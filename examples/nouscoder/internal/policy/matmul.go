@@ -27,8 +27,9 @@ func (m matrix) general(rows, cols int) blas32.General {
 // Each row of mul and mulT has the same bits whatever the other rows are, which
 // is what makes sampler and trainer agree. gonum's mul is a loop of axpys: every
 // element sums its k products in order. Its mulT is a loop of dot products, whose
-// order depends on k and on whether a row of b starts at a multiple of 16 bytes;
-// strides are multiples of four where that matters. What would break it is
+// order depends on k and on where a row of b starts, modulo 16 bytes; the b of the
+// forward pass are weights, always in one place, and values, whose stride is a
+// multiple of four. What would break it is
 // gonum's parallel path, which cuts k too: it starts at four 64 × 64 blocks of c,
 // so the products are cut into panels of fewer. (It would not help either: shards
 // already use every core.)

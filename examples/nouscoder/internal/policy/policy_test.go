@@ -149,7 +149,7 @@ func TestLogProbsAreTheModel(t *testing.T) {
 
 // Finite differences of the oracle, in float64, against Backward, for every kind of parameter.
 func TestBackwardIsTheDerivative(t *testing.T) {
-	c := Config{Vocabulary: 11, Width: 16, Heads: 2, Hidden: 24, Shards: 2}
+	c := Config{Vocabulary: 11, Width: 8, Heads: 2, Hidden: 12, Shards: 2}
 	rng := rand.New(rand.NewPCG(2, 2))
 	p := mustNew(t, c, 2)
 	perturb(p, rng, 0.2)
@@ -200,6 +200,7 @@ func TestSamplerAndTrainerAgreeToTheBit(t *testing.T) {
 		{Vocabulary: 186, End: 1},
 		{Vocabulary: 37, End: 1, Layers: 3, Width: 12, Heads: 2, Hidden: 10}, // no size a multiple of eight
 		{Vocabulary: 9, End: 1, Layers: 1, Width: 6, Heads: 1, Hidden: 5},
+		{Vocabulary: 300, End: 1, Layers: 1, Width: 128, Heads: 1, Hidden: 300}, // beyond gonum's blocks of 64 everywhere
 	} {
 		testSamplerAndTrainerAgree(t, c)
 	}
@@ -387,6 +388,19 @@ func TestSwappedFrequencies(t *testing.T) {
 	q.rotation, _ = newRotation(q.config, Rope{f, 1.0693147}, 128)
 	sameBits(t, "log-probabilities", scaled[0].LogProbs, logProbs(t, q, []Group{{requests[0].Prompt, [][]int32{scaled[0].Tokens}}}))
 
+	// cos and sin doubled are q and k doubled: to the bit, as 2 is a power of two.
+	q = p.Clone()
+	for _, l := range q.weights.layers {
+		for i := range 64 {
+			for j := range 2 * 64 {
+				l.qkv.data[i*l.qkv.stride+j] *= 2
+			}
+		}
+	}
+	if !reflect.DeepEqual(mustSample(t, q, requests, SampleOptions{}), mustSample(t, p, requests, SampleOptions{Rope: Rope{AttentionScale: 2}})) {
+		t.Error("an attention scale of 2 is not q and k doubled")
+	}
+
 	for _, r := range []Rope{{Frequencies: f[:3]}, {Frequencies: append(f[:7:7], math.NaN())}, {AttentionScale: -1}, {AttentionScale: math.Inf(1)}} {
 		var want *ConfigError
 		if _, err := p.Sample(context.Background(), requests, SampleOptions{Rope: r}); !errors.As(err, &want) {
@@ -445,6 +459,25 @@ func TestPick(t *testing.T) {
 	}
 }
 
+func TestMostProbableIsTheLowestOfEquals(t *testing.T) {
+	if got := mostProbable([]float32{1, 3, 2, 3}); got != 1 {
+		t.Errorf("got %d, want 1", got)
+	}
+}
+
+// 10, 8, 6, 6 and 6 rows on two shards: 10 + 6 and 8 + 6 + 6.
+func TestGroupsAreDealtEvenly(t *testing.T) {
+	p := mustNew(t, Config{Vocabulary: 8, Shards: 2}, 1)
+	var groups []Group
+	for _, rows := range []int{6, 8, 6, 10, 6} {
+		groups = append(groups, Group{Prompt: make([]int32, rows), Responses: [][]int32{{1}}})
+	}
+	logProbs(t, p, groups)
+	if a, b := p.shards[0].groups, p.shards[1].groups; !slices.Equal(a, []int{3, 2}) || !slices.Equal(b, []int{1, 0, 4}) {
+		t.Errorf("shards %v and %v", a, b)
+	}
+}
+
 func TestUniform(t *testing.T) {
 	const n = 100_000
 	var sum, square, lag float64
@@ -486,7 +519,7 @@ func TestExp(t *testing.T) {
 func TestSnapshotGoesOnToTheSameBits(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
 	groups := randomGroups(rng, 40, 3)
-	p := mustNew(t, Config{Vocabulary: 40, End: 3}, 9)
+	p := mustNew(t, Config{Vocabulary: 40, End: 3, Shards: 3, Positions: 200, RopeBase: 500}, 9)
 	p.Adam.Beta2 = 0.99
 	g := randomGradient(rng, len(logProbs(t, p, groups)))
 	step := func(p *Policy) {

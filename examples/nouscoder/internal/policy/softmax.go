@@ -27,51 +27,34 @@ func exp(x float32) float32 {
 	return math.Float32frombits(math.Float32bits(p) + math.Float32bits(t)<<23)
 }
 
-// softmaxPair turns scores into attention weights that sum to 1 over both halves,
-// a query's view of the parent segment and of its own.
-func softmaxPair(parent, own []float32) {
-	top := float32(math.Inf(-1))
-	for _, s := range parent {
-		top = max(top, s)
-	}
-	for _, s := range own {
+// softmaxWeights turns the scores of one query into attention weights that sum to 1.
+func softmaxWeights(w []float32) {
+	top := w[0]
+	for _, s := range w[1:] {
 		top = max(top, s)
 	}
 	var sum float32
-	for i, s := range parent {
+	for i, s := range w {
 		e := exp(s - top)
-		parent[i] = e
-		sum += e
-	}
-	for i, s := range own {
-		e := exp(s - top)
-		own[i] = e
+		w[i] = e
 		sum += e
 	}
 	inv := 1 / sum
-	for i := range parent {
-		parent[i] *= inv
-	}
-	for i := range own {
-		own[i] *= inv
+	for i := range w {
+		w[i] *= inv
 	}
 }
 
-// softmaxPairBackward turns the gradients dp of the weights p into those of the
-// scores, p (dp - sum p dp).
-func softmaxPairBackward(dparent, down, parent, own []float32) {
+// softmaxWeightsBackward turns the gradients dw of the weights w into those of the
+// scores, w (dw - sum w dw).
+func softmaxWeightsBackward(dw, w []float32) {
+	dw = dw[:len(w)]
 	var sum float32
-	for i, p := range parent {
-		sum += p * dparent[i]
+	for i, v := range w {
+		sum += v * dw[i]
 	}
-	for i, p := range own {
-		sum += p * down[i]
-	}
-	for i, p := range parent {
-		dparent[i] = p * (dparent[i] - sum)
-	}
-	for i, p := range own {
-		down[i] = p * (down[i] - sum)
+	for i, v := range w {
+		dw[i] = v * (dw[i] - sum)
 	}
 }
 
