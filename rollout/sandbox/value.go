@@ -40,11 +40,12 @@ var ErrValue = errors.New("sandbox: malformed value")
 // maxDepth bounds nesting, so that decoding and comparing may recurse.
 const maxDepth = 1000
 
-// DecodeValue reads Result.Value. It never uses more than a small multiple of
-// len(data) bytes, and fails with ErrValue on anything malformed, or nested deeper
-// than 1000.
-func DecodeValue(data []byte) (Value, error) {
-	d := valueDecoder{data: data}
+// DecodeValue reads Result.Value, which may hold at most so many values, nested ones
+// and the keys of a Dict counted: a caller that knows what it expects knows how many
+// that has. It fails with ErrValue on more, on anything malformed, and on values
+// nested deeper than 1000.
+func DecodeValue(data []byte, values int) (Value, error) {
+	d := valueDecoder{data, values}
 	v, ok := d.value(0)
 	if !ok || len(d.data) != 0 {
 		return Value{}, ErrValue
@@ -52,7 +53,10 @@ func DecodeValue(data []byte) (Value, error) {
 	return v, nil
 }
 
-type valueDecoder struct{ data []byte }
+type valueDecoder struct {
+	data []byte
+	left int // values that may still come
+}
 
 func (d *valueDecoder) length() (int, bool) {
 	if len(d.data) < 4 {
@@ -74,9 +78,10 @@ func (d *valueDecoder) bytes() ([]byte, bool) {
 }
 
 func (d *valueDecoder) value(depth int) (v Value, ok bool) {
-	if len(d.data) == 0 || depth > maxDepth {
+	if len(d.data) == 0 || depth > maxDepth || d.left <= 0 {
 		return v, false
 	}
+	d.left--
 	v.Kind = Kind(d.data[0])
 	d.data = d.data[1:]
 	switch v.Kind {
@@ -105,7 +110,7 @@ func (d *valueDecoder) value(depth int) (v Value, ok bool) {
 		if v.Kind == Dict {
 			n *= 2
 		}
-		if !ok || n > len(d.data) {
+		if !ok || n > d.left {
 			return v, false
 		}
 		for range n {

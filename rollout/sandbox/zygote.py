@@ -458,8 +458,7 @@ def compile_program(source):
         os._exit(0)
     except BaseException:
         try:
-            kind, value, _ = sys.exc_info()
-            sys.excepthook(kind, value, None)
+            sys.excepthook(sys.exc_info()[0], sys.exc_info()[1].with_traceback(None), None)
             sys.stderr.flush()
         finally:
             os._exit(1)
@@ -484,6 +483,7 @@ def report(e):
         trace = e.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == "<string>":
             trace = trace.tb_next
+        e = e.with_traceback(trace)
         sys.stdout.flush()
     except BaseException:
         trace = None
