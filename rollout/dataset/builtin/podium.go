@@ -35,6 +35,7 @@ func podium(s *suite) {
 	}
 	add(rider{"mika", 61, 2}, rider{"ada", 66, 1}, rider{"tom", 70, 0}, rider{"zoe", 80, 0})
 	add(rider{"solo", 100, 3})
+	add(rider{"amy", 90, 2}, rider{"zed", 95, 1}, rider{"lou", 100, 0})
 	add(rider{"yan", 99, 0}, rider{"bea", 99, 0}, rider{"cal", 120, 0}, rider{"abe", 99, 0})
 	add(rider{"a", 98, 0}, rider{"b", 102, 0}, rider{"c", 1000, 0}, rider{"d", 9, 0})
 	for _, n := range []int{2, 10, 500} {

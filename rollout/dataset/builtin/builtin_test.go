@@ -1,0 +1,129 @@
+package builtin_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouprl/grouprl/rollout"
+	"github.com/grouprl/grouprl/rollout/dataset/builtin"
+	"github.com/grouprl/grouprl/rollout/sandbox"
+	"github.com/grouprl/grouprl/rollout/verify"
+)
+
+func TestSetHasWhatItPromises(t *testing.T) {
+	programs, functions := 0, 0
+	difficulties := map[string]int{}
+	ids := map[string]bool{}
+	for p, err := range builtin.All(0) {
+		require.NoError(t, err)
+		t.Run(p.ID, func(t *testing.T) {
+			require.False(t, ids[p.ID], "two problems of one name")
+			ids[p.ID] = true
+			difficulties[p.Difficulty]++
+			if p.Entry == "" {
+				programs++
+			} else {
+				functions++
+				require.Contains(t, p.Starter, "def "+p.Entry+"(")
+				require.Contains(t, p.Reference, "def "+p.Entry+"(")
+			}
+			flawed := map[rollout.Status]int{}
+			notes := map[string]bool{}
+			for i, program := range p.Programs {
+				flawed[program.Status]++
+				require.Equal(t, i == 0, program.Note == "", "a flaw, and only a flaw, has a note")
+				require.False(t, notes[program.Note])
+				notes[program.Note] = true
+			}
+			require.Equal(t, 1, flawed[rollout.Accepted])
+			require.GreaterOrEqual(t, flawed[rollout.WrongAnswer], 2)
+
+			tests := collect(t, p.Tests)
+			require.GreaterOrEqual(t, len(tests), 7)
+			require.Contains(t, p.Statement, "```\n"+strings.TrimSuffix(tests[0].Input, "\n")+"\n```")
+			require.Contains(t, p.Statement, "```\n"+strings.TrimSuffix(tests[0].Expected, "\n")+"\n```")
+		})
+	}
+	require.GreaterOrEqual(t, programs, 30)
+	require.GreaterOrEqual(t, functions, 8)
+	for _, difficulty := range []string{"easy", "medium", "hard"} {
+		require.GreaterOrEqual(t, difficulties[difficulty], 8, difficulty)
+	}
+	require.Len(t, difficulties, 3)
+}
+
+func TestSeedDecidesTests(t *testing.T) {
+	first := map[string][]rollout.Test{}
+	for p, err := range builtin.All(1) {
+		require.NoError(t, err)
+		first[p.ID] = collect(t, p.Tests)
+		require.True(t, slices.Equal(first[p.ID], collect(t, p.Tests)), "%s: ranges differ", p.ID)
+	}
+	for p, err := range builtin.All(2) {
+		require.NoError(t, err)
+		require.False(t, slices.Equal(first[p.ID], collect(t, p.Tests)), "%s: seeds do not differ", p.ID)
+	}
+}
+
+// Every program of the set gets the verdict it stands under. Slow programs must
+// answer right until their time is up, which makes most of them a third opinion on
+// the expected outputs.
+func TestVerdicts(t *testing.T) {
+	runner, err := sandbox.Local(sandbox.Config{})
+	require.NoError(t, err)
+	defer runner.Close()
+	var (
+		atOnce = make(chan struct{}, 2)
+		wait   sync.WaitGroup
+	)
+	for p, err := range builtin.All(0) {
+		require.NoError(t, err)
+		programs := append(p.Programs,
+			builtin.Program{Source: "pass\n", Note: "does nothing"})
+		for _, program := range programs {
+			wait.Add(1)
+			atOnce <- struct{}{}
+			go func() {
+				defer wait.Done()
+				defer func() { <-atOnce }()
+				v := verify.Verifier{Runner: runner, Limits: sandbox.Limits{Wall: 4 * time.Second}}
+				if program.Status == rollout.TimeLimit {
+					v.Limits.Wall = time.Second
+				}
+				verdict, err := v.Verify(context.Background(), &p.Problem,
+					&rollout.Completion{Text: fmt.Sprintf("```python\n%s```\n", program.Source)})
+				name := fmt.Sprintf("%s, %v, %q", p.ID, program.Status, program.Note)
+				switch {
+				case err != nil:
+					t.Errorf("%s: %v", name, err)
+				case program.Note == "does nothing":
+					if verdict.Status == rollout.Accepted || verdict.Passed > 0 {
+						t.Errorf("%s: got %v after %d tests", name, verdict.Status, verdict.Passed)
+					}
+				case verdict.Status != program.Status:
+					t.Errorf("%s: got %v at test %d, %s", name, verdict.Status, verdict.Test, verdict.Stderr)
+				case verdict.Status == rollout.Accepted:
+					t.Logf("%s: %d tests, at most %v", p.ID, verdict.Ran, verdict.CPU.Round(time.Millisecond))
+				default:
+					t.Logf("%s: at test %d after %v", name, verdict.Test, verdict.Wall.Round(time.Millisecond))
+				}
+			}()
+		}
+	}
+	wait.Wait()
+}
+
+func collect(t *testing.T, tests func(func(rollout.Test, error) bool)) (all []rollout.Test) {
+	for test, err := range tests {
+		require.NoError(t, err)
+		all = append(all, test)
+	}
+	return all
+}

@@ -1,0 +1,152 @@
+package dataset
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+)
+
+// A value is the place of a JSON value in bytes that can be opened again and
+// again, so that it can be used without being held in memory.
+type value struct {
+	open    func() (io.Reader, error)
+	at, end int64
+}
+
+// textValue is a value that is held in memory.
+func textValue(json string) value {
+	return value{open: func() (io.Reader, error) { return strings.NewReader(json), nil }, end: int64(len(json))}
+}
+
+func (v value) reader() (io.Reader, error) {
+	r, err := v.open()
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := r.(io.Seeker); ok {
+		_, err = s.Seek(v.at, io.SeekCurrent)
+	} else {
+		_, err = io.CopyN(io.Discard, r, v.at)
+	}
+	return io.LimitReader(r, v.end-v.at), err
+}
+
+// first is the first byte of the value, which tells its kind; 0 if there is none.
+func (v value) first() (byte, error) {
+	r, err := v.reader()
+	if err != nil {
+		return 0, err
+	}
+	c, err := newScanner(r).next()
+	if err == io.ErrUnexpectedEOF {
+		return 0, nil
+	}
+	return c, err
+}
+
+// raw is the value's JSON.
+func (v value) raw() ([]byte, error) {
+	r, err := v.reader()
+	if err != nil {
+		return nil, err
+	}
+	s := newScanner(r)
+	raw, err := s.raw(maxDepth)
+	if err != nil {
+		return nil, err
+	}
+	return raw, s.end()
+}
+
+// string is what a string value says.
+func (v value) string() (string, error) {
+	raw, err := v.raw()
+	if err != nil {
+		return "", err
+	}
+	return unquote(raw)
+}
+
+// inside is the text of a string value, itself taken for a value: sets often hold
+// JSON in a JSON string.
+func (v value) inside() (value, error) {
+	return measured(func() (io.Reader, error) {
+		r, err := v.reader()
+		if err != nil {
+			return nil, err
+		}
+		return newUnquoter(r), nil
+	})
+}
+
+// measured is the value that is all of what open gives.
+func measured(open func() (io.Reader, error)) (value, error) {
+	r, err := open()
+	if err != nil {
+		return value{}, err
+	}
+	n, err := io.Copy(io.Discard, r)
+	return value{open: open, end: n}, err
+}
+
+// members are the members of an object value. Of several with the same name the
+// last counts.
+func (v value) members() (map[string]value, error) {
+	r, err := v.reader()
+	if err != nil {
+		return nil, err
+	}
+	s := newScanner(r)
+	members := map[string]value{}
+	err = s.object(func(name string) error {
+		if _, err := s.next(); err != nil {
+			return err
+		}
+		from := s.at
+		if err := s.skip(maxDepth); err != nil {
+			return err
+		}
+		members[name] = value{open: v.open, at: v.at + from, end: v.at + s.at}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return members, s.end()
+}
+
+// elements yields the JSON of each element of an array value, good until the next
+// one. An error ends it.
+func (v value) elements() iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		r, err := v.reader()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		s := newScanner(r)
+		n := 0
+		stop := fmt.Errorf("stopped")
+		err = s.array(func() error {
+			raw, err := s.raw(maxDepth)
+			if err != nil {
+				return fmt.Errorf("element %d: %w", n, err)
+			}
+			n++
+			if !yield(raw, nil) {
+				return stop
+			}
+			return nil
+		})
+		if err == stop {
+			return
+		}
+		if err == nil {
+			err = s.end()
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
