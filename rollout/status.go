@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Status is what became of a submitted program, worst detail first to last.
+// Status is what became of a submitted program.
 type Status int
 
 // Verdict statuses. Everything that the submitted bytes can cause is one of
