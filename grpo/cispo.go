@@ -35,8 +35,8 @@ func (c CISPO) Held(held []bool, r *Response) {
 // Detached implements Detacher.
 func (CISPO) Detached() bool { return true }
 
-// Levels implements Leveler.
-func (CISPO) Levels() []Level { return ownTokenLevels() }
+// DefinedAt implements Leveler: where the derivative goes to the own token.
+func (CISPO) DefinedAt(l Level) bool { return !l.Shared() }
 
 // Needs implements Needer: nothing.
 func (CISPO) Needs() Fields { return 0 }

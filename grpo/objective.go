@@ -63,8 +63,8 @@ func (o *Objective) Validate() error {
 	if err := validatePart("Surrogate", o.Surrogate); err != nil {
 		return err
 	}
-	if l, ok := o.Surrogate.(Leveler); ok && !slices.Contains(l.Levels(), o.Ratio.Level) {
-		return &ObjectiveError{"Surrogate", fmt.Sprintf("%v is not defined at the ratio level %q, only at %v", o.Surrogate, o.Ratio.Level, l.Levels())}
+	if l, ok := o.Surrogate.(Leveler); ok && !l.DefinedAt(o.Ratio.Level) {
+		return &ObjectiveError{"Surrogate", fmt.Sprintf("%s is not defined at the ratio level %q", text(o.Surrogate), o.Ratio.Level)}
 	}
 	if o.Ratio.Level.Shared() && detached(o.Surrogate) {
 		return &ObjectiveError{"Surrogate", fmt.Sprintf("its derivative goes to log pi of each token, which the ratio level %q does not have", o.Ratio.Level)}
@@ -97,8 +97,8 @@ func (o *Objective) weightFault(w Weight) string {
 	if err := validate(w); err != nil {
 		return err.Error()
 	}
-	if l, ok := w.(Leveler); ok && !slices.Contains(l.Levels(), o.Ratio.Level) {
-		return fmt.Sprintf("not defined at the ratio level %q, only at %v", o.Ratio.Level, l.Levels())
+	if l, ok := w.(Leveler); ok && !l.DefinedAt(o.Ratio.Level) {
+		return fmt.Sprintf("%s is not defined at the ratio level %q", text(w), o.Ratio.Level)
 	}
 	if o.Ratio.Anchor == Rollout && needs(w)&FieldRollout != 0 {
 		return "a correction between trainer and sampler on a ratio that is already against the sampler: it would be applied twice"

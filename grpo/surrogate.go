@@ -45,7 +45,7 @@ const (
 type Needer interface{ Needs() Fields }
 
 // A Leveler says at which ratio levels a rule makes sense; Validate enforces it.
-type Leveler interface{ Levels() []Level }
+type Leveler interface{ DefinedAt(l Level) bool }
 
 // A Detacher with Detached() true is a surrogate of the form -sg(w) A log pi: its
 // derivative goes to the own token's log-probability, past Clamp, Cap and level.
@@ -61,9 +61,6 @@ type Holder interface {
 // A Validator checks a part's own parameters. The reason of its error becomes
 // that of an *ObjectiveError.
 type Validator interface{ Validate() error }
-
-// ownTokenLevels are the levels at which the derivative goes to the own token.
-func ownTokenLevels() []Level { return []Level{TokenLevel, SequenceTokenLevel, ProductTokenLevel} }
 
 // SurrogateFunc is a surrogate written a token at a time, for prototypes: it
 // returns the loss and its derivative with respect to the token's LogRatio.
@@ -98,8 +95,8 @@ func (f PolicyGradient) Loss(loss, dloss []float64, r *Response) {
 // Detached implements Detacher.
 func (PolicyGradient) Detached() bool { return true }
 
-// Levels implements Leveler.
-func (PolicyGradient) Levels() []Level { return ownTokenLevels() }
+// DefinedAt implements Leveler: where the derivative goes to the own token.
+func (PolicyGradient) DefinedAt(l Level) bool { return !l.Shared() }
 
 // detachedLoss is -sg(w) a lp and its derivative with respect to lp; exactly 0
 // where a is 0.
