@@ -80,8 +80,7 @@ const (
 )
 
 // validate checks the fields.
-func (o *GroupRelative) validate() error {
-	const t = "GroupRelative"
+func (o *GroupRelative) validate(t string) error {
 	switch {
 	case o.DDof != 0 && o.DDof != 1:
 		return &OptionError{t, "DDof", "must be 0 or 1"}
@@ -124,26 +123,24 @@ func (o *GroupRelative) perBatch() bool { return o.Baseline == BatchMean || o.Sc
 // baseline and scale go without, Lengths for LengthWeightedMean and Baselines for
 // GivenBaseline.
 func (o GroupRelative) Estimate(dst []float64, in *Input) error {
-	const t = "GroupRelative"
-	if err := o.validate(); err != nil {
-		return err
-	}
-	if err := in.responses(t, dst, o.perGroup()); err != nil {
-		return err
-	}
-	if o.Baseline == LengthWeightedMean {
-		if err := in.lengths(t); err != nil {
-			return written(dst, err)
-		}
-	}
-	if o.Baseline == GivenBaseline {
-		if err := in.baselines(t); err != nil {
-			return written(dst, err)
-		}
+	if err := o.check("GroupRelative", dst, in); err != nil {
+		return written(dst, err)
 	}
 	g := pool.Get().(*workspace)
 	defer pool.Put(g)
 	return written(dst, o.estimate(dst, in, g))
+}
+
+// check checks fields and input but for the rewards.
+func (o *GroupRelative) check(estimator string, dst []float64, in *Input) error {
+	err := first(o.validate(estimator), in.responses(estimator, dst, o.perGroup()))
+	if err == nil && o.Baseline == LengthWeightedMean {
+		err = in.lengths(estimator)
+	}
+	if err == nil && o.Baseline == GivenBaseline {
+		err = in.baselines(estimator, len(in.Rewards))
+	}
+	return err
 }
 
 func (o *GroupRelative) estimate(dst []float64, in *Input, g *workspace) error {

@@ -83,13 +83,17 @@ func mix(h uint64) uint64 {
 // workspace holds the rewards of a step side by side, group by group.
 type workspace struct {
 	index
-	start  []int     // [P+1] group g owns values[start[g]:start[g+1]]
-	member []int     // response of each value
-	values []float64 // rewards that count, those of a group together
-	buffer []float64 // for sums
-	lines  []line    // [P] what estimators keep of each group
-	below  []moments
-	ranges [][2]float64 // [P] smallest and largest
+	start   []int     // [P+1] group g owns values[start[g]:start[g+1]]
+	member  []int     // response of each value
+	values  []float64 // rewards that count, those of a group together
+	buffer  []float64 // for sums
+	lines   []line    // [P] what estimators keep of each group
+	below   []moments
+	ranges  [][2]float64 // [P] smallest and largest
+	weights []int
+	scratch []float64
+	cursor  []int
+	weight  []float64
 }
 
 // gather collects the rewards that count; with grouped false the
