@@ -152,7 +152,6 @@ func (o Options) withDefaults() Options {
 	if o.Backoff == 0 {
 		o.Backoff = 100 * time.Millisecond
 	}
-	o.Retries, o.Backoff = max(o.Retries, 0), max(o.Backoff, 0)
 	return o
 }
 

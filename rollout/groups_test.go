@@ -165,13 +165,13 @@ func TestGenerationNeverWaitsForVerification(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Hour)
 		defer cancel()
-		_, errs := collect(t, Groups(ctx, in, f, f, Options{Samples: 8, Generators: 4, Verifiers: 2, InFlight: 100}))
+		_, errs := collect(t, Groups(ctx, in, f, f, Options{Samples: 8, Generators: 4, Verifiers: 9, InFlight: 100}))
 		require.Equal(t, []error{context.DeadlineExceeded}, errs)
 		require.Equal(t, int64(100), drawn.Load())
 		require.Equal(t, int64(800), f.generated.Load())
-		require.Equal(t, int64(2), f.verified.Load())
+		require.Equal(t, int64(9), f.verified.Load(), "and none was begun after the end")
 		require.Equal(t, int64(4), f.mostGenerate.Load())
-		require.Equal(t, int64(2), f.mostV.Load())
+		require.Equal(t, int64(9), f.mostV.Load())
 		require.Zero(t, f.running())
 	})
 }

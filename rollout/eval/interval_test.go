@@ -92,10 +92,10 @@ func TestClusters(t *testing.T) {
 
 	// A problem named like a cluster is not in it.
 	r := scores("1p1", "0", "1p1", "0x")
-	two, err := eval.Clustered(r, eval.Options{})
+	two, err := eval.Clustered(r, eval.Options{Level: 0.5})
 	require.NoError(t, err)
 	r[1].Problem = "other"
-	same, err := eval.Clustered(r, eval.Options{})
+	same, err := eval.Clustered(r, eval.Options{Level: 0.5})
 	require.NoError(t, err)
 	require.Equal(t, two, same)
 
@@ -132,18 +132,28 @@ func TestBootstrapByHand(t *testing.T) {
 	i, err = eval.Bootstrap(r, eval.Options{Level: 0.4})
 	require.NoError(t, err)
 	require.Equal(t, eval.Interval{Low: 0.5, High: 0.5}, i)
+
+	// Three right in one cluster, one wrong in the other: a resample of one each has
+	// 3 of 4 right, whole clusters being drawn.
+	i, err = eval.Bootstrap(scores("1a", "1a", "1a", "0b"), eval.Options{Level: 0.4})
+	require.NoError(t, err)
+	require.Equal(t, eval.Interval{Low: 0.75, High: 0.75}, i)
+	i, err = eval.Bootstrap(scores("1a", "1a", "1a", "0b"), eval.Options{})
+	require.NoError(t, err)
+	require.Equal(t, eval.Interval{Low: 0, High: 1}, i, "3 of 3, or 6 of 6")
+
 	_, err = eval.Bootstrap(r, eval.Options{Resamples: -1})
 	var e *eval.OptionsError
 	require.ErrorAs(t, err, &e)
 }
 
 // clustered draws clusters of problems whose pass rates differ from cluster to
-// cluster, 4 samples a problem; the true mean is 1/2.
+// cluster, 7 samples a problem; the true mean is 1/2.
 func clustered(random *rand.Rand, clusters, problems int) (results []eval.Result) {
 	for c := range clusters {
 		p := random.Float64()
 		for i := range problems {
-			r := eval.Result{Problem: fmt.Sprintf("%d/%d", c, i), Cluster: fmt.Sprint(c), Samples: 4}
+			r := eval.Result{Problem: fmt.Sprintf("%d/%d", c, i), Cluster: fmt.Sprint(c), Samples: 7}
 			for range r.Samples {
 				if random.Float64() < p {
 					r.Correct++
@@ -208,7 +218,7 @@ func TestCompareByHand(t *testing.T) {
 	require.Contains(t, c.String(), "0.2500 -> 0.7500, difference +0.5000")
 }
 
-// b is a with one sample in four turned right: each run alone is too uncertain to
+// b is a with many a sample turned right: each run alone is too uncertain to
 // tell them apart, the pairs are not.
 func TestPairsSeeWhatRunsHide(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))

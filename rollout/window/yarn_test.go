@@ -97,6 +97,15 @@ func TestYaRNProperties(t *testing.T) {
 	}
 }
 
+// D = 8, base 10,000, Original 100: i(32) = 8 ln(100 / 64 pi) / 18.42 = -0.30, so
+// low is 0; i(1) = 8 ln(100 / 2 pi) / 18.42 = 1.20, high = 2. Pair 1 is half way:
+// 1 - 0.5 * 0.75.
+func TestYaRNOfASmallWindow(t *testing.T) {
+	f := make([]float64, 4)
+	require.NoError(t, window.YaRN{Factor: 4, Original: 100}.Frequencies(f, 10000))
+	require.InDeltaSlice(t, []float64{1, 0.1 * 0.625, 0.01 * 0.25, 0.001 * 0.25}, f, 1e-15)
+}
+
 // Where every pair turns more than BetaFast times, none is stretched.
 func TestYaRNWithoutSlowPairs(t *testing.T) {
 	f, plain := make([]float64, 8), make([]float64, 8)
