@@ -41,7 +41,7 @@ const (
 
 // A Needer says which optional fields a rule reads. A missing one is then a
 // *FieldError by name, a non-finite one a *ValueError by name. A rule without
-// this method is given whatever the batch has.
+// this method is given whatever the batch has, and nil for what it lacks.
 type Needer interface{ Needs() Fields }
 
 // A Leveler says at which ratio levels a rule makes sense; Validate enforces it.

@@ -15,6 +15,11 @@ type Shape struct {
 	Tokens    bool // advantages of tokens instead of responses
 }
 
+// RandomBatch returns the batch of a seed: see Batch.
+func RandomBatch(seed uint64, shape Shape) grpo.Batch[float64] {
+	return Batch(rand.New(rand.NewPCG(seed, 0)), shape)
+}
+
 // Batch returns a ragged random batch with every field set: responses of no, one
 // and many tokens, some fully masked, some advantages exactly 0, log-ratios from 0
 // to about 1 so that bounds of all published sizes hold some and not others,

@@ -290,6 +290,15 @@ func (f frozenSurrogate) Loss(loss, dloss []float64, r *grpo.Response) {
 	f.inner.Loss(loss, dloss, r)
 }
 
+// Needs is what the inner rule declares, or all that Batch gives.
+func (f frozenSurrogate) Needs() grpo.Fields {
+	if n, ok := f.inner.(grpo.Needer); ok {
+		return n.Needs()
+	}
+	return grpo.FieldOld | grpo.FieldRollout | grpo.FieldRef | grpo.FieldEntropy |
+		grpo.FieldRewards | grpo.FieldGroups | grpo.FieldEpisodes | grpo.FieldKeys
+}
+
 // held reports whether a bound of the ratio stops token t's derivative.
 func (f frozenSurrogate) held(base *recorded, t int) bool {
 	beyond := func(c grpo.Clamp, x float64, inclusive bool) bool {

@@ -71,7 +71,14 @@ func CheckGradient(o grpo.Objective, seed uint64) error {
 // seeds is the number of random batches that each check draws.
 const seeds = 8
 
-func repeat(check func(o grpo.Objective, rng *rand.Rand) error, o grpo.Objective) error {
+// repeat runs a check on every batch. A rule that panics, as one does that reads a
+// field which the batch lacks and its Needs does not name, has failed it.
+func repeat(check func(o grpo.Objective, rng *rand.Rand) error, o grpo.Objective) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v (does a rule read a field that its Needs does not declare?)", p)
+		}
+	}()
 	for seed := range uint64(seeds) {
 		o := o
 		o.Weights = append([]grpo.Weight(nil), o.Weights...)
