@@ -44,12 +44,15 @@ func (e *BatchError) Error() string {
 // counted token: the first one in batch order.
 type ValueError struct {
 	Field    string  // of Batch, or "Ratio", "Weight", "Loss", "Gradient", "KL"
-	Response int     // index in the batch
+	Response int     // index in the batch; -1: the value belongs to the whole batch
 	Token    int     // index into the batch's [T]; -1: the value belongs to the whole response
 	Value    float64 // as found
 }
 
 func (e *ValueError) Error() string {
+	if e.Response < 0 {
+		return fmt.Sprintf("grpo: %s of the batch is %v", e.Field, e.Value)
+	}
 	if e.Token < 0 {
 		return fmt.Sprintf("grpo: %s of response %d is %v", e.Field, e.Response, e.Value)
 	}

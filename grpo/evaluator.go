@@ -50,23 +50,26 @@ type worker[F Float] struct {
 // evaluates. Use Count and an Evaluator where a step has several micro-batches or
 // ranks, or to reuse memory.
 func Eval[F Float](dst Gradient[F], o *Objective, b *Batch[F]) (Stats, error) {
-	if o.NeedsStep() {
-		var s Sample
-		if err := Observe(&s, o, b); err != nil {
-			return Stats{}, err
-		}
-		resolved, err := o.Resolve(&s)
-		if err != nil {
-			return Stats{}, err
-		}
-		o = &resolved
-	}
 	t, err := Count(o, b)
+	if err == nil && o.NeedsStep() && t.Tokens > 0 {
+		o, err = resolveAlone(o, b)
+	}
 	if err != nil {
+		dst.zero(b.Offsets)
 		return Stats{}, err
 	}
 	var e Evaluator[F]
 	return e.Eval(dst, o, b, &t)
+}
+
+// resolveAlone resolves an objective from the one batch of its step.
+func resolveAlone[F Float](o *Objective, b *Batch[F]) (*Objective, error) {
+	var s Sample
+	if err := Observe(&s, o, b); err != nil {
+		return nil, err
+	}
+	resolved, err := o.Resolve(&s)
+	return &resolved, err
 }
 
 // Eval computes a batch's part of a step whose counts are t: it overwrites its rows
@@ -91,13 +94,18 @@ func (e *Evaluator[F]) eval(dst Gradient[F], o *Objective, b *Batch[F], t *Total
 		err = e.work()
 	}
 	e.reading, e.dst, e.totals = reading[F]{}, Gradient[F]{}, nil // keep nothing of the caller's
+	stats := Stats{}
+	if err == nil {
+		for i := range e.workers {
+			stats.Merge(&e.workers[i].stats)
+		}
+		if loss := stats.Loss(); !finite(loss) { // of finite responses
+			err = &ValueError{"Loss", -1, -1, loss}
+		}
+	}
 	if err != nil {
 		dst.zero(b.Offsets)
 		return Stats{}, err
-	}
-	stats := Stats{}
-	for i := range e.workers {
-		stats.Merge(&e.workers[i].stats)
 	}
 	return stats, nil
 }
@@ -119,6 +127,9 @@ func (e *Evaluator[F]) prepare(dst Gradient[F], o *Objective, b *Batch[F], t *To
 	if err != nil {
 		return err
 	}
+	if t.Tokens <= 0 {
+		return ErrEmptyStep
+	}
 	if o.NeedsStep() {
 		return &ObjectiveError{"Surrogate or Weights", "a rule waits for a statistic of the whole step: Observe it and Resolve first"}
 	}
@@ -138,9 +149,6 @@ func (e *Evaluator[F]) prepare(dst Gradient[F], o *Objective, b *Batch[F], t *To
 	}
 	if !finite(e.Scale) {
 		return &BatchError{"Evaluator.Scale", fmt.Sprintf("%v: want a finite number", e.Scale)}
-	}
-	if t.Tokens <= 0 {
-		return ErrEmptyStep
 	}
 	e.reading, e.totals, e.dst, e.add = rd, t, dst, add
 	e.scale = e.Scale

@@ -131,7 +131,7 @@ func (k klCov) String() string {
 func largestShare(x []float64, share float64) float64 {
 	slices.Sort(x)
 	k := len(x) - max(1, int(share*float64(len(x))))
-	if k == 0 {
+	if k <= 0 {
 		return math.Inf(-1)
 	}
 	return x[k-1] + (x[k]-x[k-1])/2

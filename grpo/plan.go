@@ -27,7 +27,8 @@ type Planner interface {
 	// Observe adds rows for one response. All rows of a rule have one width.
 	Observe(s *Sample, r *Response)
 
-	// Resolve returns the rule with its numbers filled in: of a kind that stands
+	// Resolve returns the rule with its numbers filled in, from any number of rows,
+	// none too (all may have been dropped): of a kind that stands
 	// where the planner stood, and Resolved if it is a Planner still.
 	Resolve(s *Sample) (rule any, err error)
 
