@@ -42,7 +42,7 @@ type State struct {
 	Generating   int           // calls of Generate now running
 	ToVerify     int           // completions waiting for a verifier worker
 	Verifying    int           // calls of Verify now running
-	Groups       int           // groups drawn and not yet yielded
+	Groups       int           // groups drawn (and errors of the input) not yet yielded
 	Ready        int           // of these, complete
 	GeneratorUse Use
 	VerifierUse  Use

@@ -156,15 +156,13 @@ func (o Options) withDefaults() Options {
 }
 
 func (o *Options) check() error {
-	for _, f := range []struct {
-		name  string
-		value int
-	}{{"Samples", o.Samples}, {"Generators", o.Generators}, {"Verifiers", o.Verifiers}, {"InFlight", o.InFlight}, {"MinGroup", o.MinGroup}} {
-		if f.value < 0 {
-			return &OptionsError{f.name, f.value, "negative"}
-		}
+	if err := checkCounts(count{"Samples", o.Samples}, count{"Generators", o.Generators}, count{"Verifiers", o.Verifiers},
+		count{"InFlight", o.InFlight}, count{"MinGroup", o.MinGroup}); err != nil {
+		return err
 	}
 	switch {
+	case int64(o.InFlight)*int64(o.Samples) > most:
+		return &OptionsError{"InFlight", o.InFlight, fmt.Sprintf("more than %d samples in flight", most)}
 	case o.MinGroup > o.Samples:
 		return &OptionsError{"MinGroup", o.MinGroup, fmt.Sprintf("more than the %d samples of a group", o.Samples)}
 	case o.Order != InputOrder && o.Order != ArrivalOrder:

@@ -195,8 +195,8 @@ func TestGeneratorIdleShare(t *testing.T) {
 }
 
 // 10,000 groups of 8 are drawn, generated and verified, and wait behind a loop
-// that has not come back; nothing grows from there on, and nothing grows when
-// 12,000 more pass through.
+// that has not come back. 25,000 more pass through in not twice the memory, which
+// groups that are still being made take.
 func TestTenThousandGroupsInFlight(t *testing.T) {
 	const inFlight = 10_000
 	heap := func() int64 {
@@ -236,14 +236,14 @@ func TestTenThousandGroupsInFlight(t *testing.T) {
 			require.Equal(t, int64(inFlight+1), drawn.Load())
 			waiting = heap() - start
 			require.Less(t, waiting, int64(80_000*1024), "80,000 completions, less than 1 KiB each")
-		case 12_000:
-			require.Less(t, heap()-start, waiting*5/4)
+		case 25_000:
+			require.Less(t, heap()-start, waiting*2)
 		}
-		if n == 12_000 {
+		if n == 25_000 {
 			break
 		}
 	}
-	require.LessOrEqual(t, drawn.Load(), int64(22_000))
+	require.LessOrEqual(t, drawn.Load(), int64(35_000))
 }
 
 func TestRetries(t *testing.T) {
@@ -534,12 +534,13 @@ func TestGroupsRefusesOptions(t *testing.T) {
 	for field, o := range map[string]Options{
 		"Samples": {Samples: -1}, "Generators": {Generators: -1}, "Verifiers": {Verifiers: -1}, "InFlight": {InFlight: -1},
 		"MinGroup": {Samples: 4, MinGroup: 5}, "Order": {Order: -1},
+		"InFlight ": {Samples: 5000, InFlight: 5000}, "Generators ": {Generators: 1 << 30},
 	} {
 		_, errs := collect(t, Groups(t.Context(), problems(3), &takes{}, &takes{}, o))
 		var e *OptionsError
 		require.Len(t, errs, 1)
 		require.ErrorAs(t, errs[0], &e)
-		require.Equal(t, field, e.Field)
+		require.Equal(t, strings.TrimSpace(field), e.Field)
 	}
 }
 

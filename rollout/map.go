@@ -26,6 +26,26 @@ func (e *OptionsError) Error() string {
 	return fmt.Sprintf("rollout: option %s = %v: %s", e.Field, e.Value, e.Why)
 }
 
+// A count is an option that sizes queues or sets of workers.
+type count struct {
+	field string
+	value int
+}
+
+const most = 1 << 24 // of anything at a time: a bound on mistakes, not on use
+
+func checkCounts(counts ...count) error {
+	for _, c := range counts {
+		switch {
+		case c.value < 0:
+			return &OptionsError{c.field, c.value, "negative"}
+		case c.value > most:
+			return &OptionsError{c.field, c.value, fmt.Sprintf("more than %d", most)}
+		}
+	}
+	return nil
+}
+
 // Map calls f on every value of in, Workers at a time, and yields one result (or
 // error) for each. The first slow call holds back the results behind it, not the
 // calls, until InFlight of them are waiting.
@@ -46,15 +66,12 @@ func Map[A, B any](ctx context.Context, in iter.Seq2[A, error], f func(context.C
 			o.InFlight = 2 * o.Workers
 		}
 		var none B
-		switch {
-		case o.Workers < 0:
-			yield(none, &OptionsError{"Workers", o.Workers, "negative"})
-			return
-		case o.InFlight < 0:
-			yield(none, &OptionsError{"InFlight", o.InFlight, "negative"})
-			return
-		case o.Order != InputOrder && o.Order != ArrivalOrder:
+		if o.Order != InputOrder && o.Order != ArrivalOrder {
 			yield(none, &OptionsError{"Order", o.Order, "unknown"})
+			return
+		}
+		if err := checkCounts(count{"Workers", o.Workers}, count{"InFlight", o.InFlight}); err != nil {
+			yield(none, err)
 			return
 		}
 

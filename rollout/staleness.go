@@ -8,13 +8,14 @@ import (
 // Unversioned is the version of a token whose completion carries none.
 const Unversioned int64 = math.MinInt64
 
-// Version returns the policy version that sampled token t.
+// Version returns the policy version that sampled token t, Unversioned if the
+// completion does not say.
 func (c *Completion) Version(t int) int64 {
-	switch len(c.Versions) {
-	case 0:
-		return Unversioned
-	case 1:
+	switch n := len(c.Versions); {
+	case n == 1:
 		return c.Versions[0]
+	case t >= n:
+		return Unversioned
 	}
 	return c.Versions[t]
 }
@@ -59,7 +60,9 @@ func (e *VersionError) Error() string {
 // where version is the trainer's (0 before the first step), accepted counts the
 // groups handed over since version 0, trained on or waiting, and running those
 // being sampled or verified. Groups that were refused or dropped count in
-// neither. It is AReaL's rule (https://arxiv.org/abs/2505.24298); 0 or less: wait.
+// neither. It is AReaL's rule (https://arxiv.org/abs/2505.24298). At 0 or less an
+// input of Groups should wait, before it yields the next problem, until a step has
+// been made.
 //
 // Groups that are trained on in the order in which they were begun, as InputOrder
 // yields them, are then never older than Max. In ArrivalOrder a slow one may be;

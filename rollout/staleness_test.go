@@ -89,6 +89,12 @@ func TestLag(t *testing.T) {
 	}
 }
 
+// Versions that do not match the tokens are refused by Pack, and no panic here.
+func TestVersionOfADamagedCompletion(t *testing.T) {
+	g := &Group{Completions: []*Completion{{Tokens: make([]int32, 3), Versions: []int64{7, 8}}}}
+	require.Equal(t, []int64{7, 8, Unversioned}, g.Versions(nil))
+}
+
 func TestDropRules(t *testing.T) {
 	g := &Group{Problem: &Problem{ID: "a"}, Round: 3}
 	for i, v := range []int64{10, 8, 5} {

@@ -13,7 +13,7 @@ import (
 func TestScheduleOfTheRecipe(t *testing.T) {
 	s := window.NousCoder(400)
 	require.NoError(t, s.Validate())
-	for step, want := range map[int]int{-1: 32768, 0: 32768, 399: 32768, 400: 40960, 401: 40960, 1 << 40: 40960} {
+	for step, want := range map[int]int{-1: 32768, 0: 32768, 399: 32768, 400: 40960, 401: 40960, 1 << 30: 40960} {
 		require.Equal(t, want, s.At(step), "step %d", step)
 	}
 	require.Equal(t, "32768, 40960 from step 400", s.String())
