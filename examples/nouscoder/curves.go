@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -35,8 +34,8 @@ func writeCurves(w io.Writer, title string, curves []curve) error {
 		p.X.Label.Text = "reinforcement step"
 		p.Y.Label.Text = "pass@1 on unseen compositions"
 		p.Y.Min, p.Y.Max = 0, 1
-		p.Legend.Top = false
 		p.Legend.Padding = vg.Points(2)
+		p.Legend.XOffs, p.Legend.YOffs = -vg.Points(14), vg.Points(10)
 		p.Add(plotter.NewGrid())
 		for j, c := range curves {
 			if err := addCurve(p, c, palette[j%len(palette)], i == 1); err != nil {
@@ -67,7 +66,7 @@ func addCurve(p *plot.Plot, c curve, colour color.RGBA, greedy bool) error {
 			v = point.Greedy
 		}
 		xy = append(xy, plotter.XY{X: float64(point.Step), Y: v.Mean})
-		half = append(half, struct{ Low, High float64 }{v.Half, v.Half})
+		half = append(half, struct{ Low, High float64 }{v.Mean - v.Low, v.High - v.Mean})
 	}
 	line, dots, err := plotter.NewLinePoints(xy)
 	if err != nil {
@@ -86,6 +85,5 @@ func addCurve(p *plot.Plot, c curve, colour color.RGBA, greedy bool) error {
 	bars.Color, bars.CapWidth = pale, vg.Points(3)
 	p.Add(bars, line, dots)
 	p.Legend.Add(c.objective, line, dots)
-	p.Legend.TextStyle.Font.Size = font.Length(10)
 	return nil
 }

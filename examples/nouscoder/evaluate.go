@@ -2,62 +2,45 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/grouprl/grouprl/examples/nouscoder/internal/policy"
 	"github.com/grouprl/grouprl/examples/nouscoder/internal/problems"
 	"github.com/grouprl/grouprl/rollout"
+	"github.com/grouprl/grouprl/rollout/eval"
 	"github.com/grouprl/grouprl/rollout/window"
 )
 
-// setting is how the policy is evaluated.
-type setting struct {
-	Window int     // prompt and completion together
-	YaRN   float64 // factor by which positions are stretched; 1: not
-}
-
-func (s setting) String() string {
-	if s.YaRN > 1 {
-		return fmt.Sprintf("%d YaRN", s.Window)
-	}
-	return fmt.Sprint(s.Window)
-}
-
-// settings are the trained window, which the curve uses, and twice it, as the
-// NousCoder-14B report has it: 40k in training, 80k in evaluation.
-func (r *recipe) settings() []setting {
+// protocols are how a policy is evaluated: in the trained window, which the curve
+// uses, and in twice that, plain and with positions stretched by YaRN, as the
+// NousCoder-14B report has 40k in training and 80k in evaluation.
+func (r *recipe) protocols() []eval.Protocol {
 	trained := r.Windows[len(r.Windows)-1]
-	return []setting{{trained, 1}, {2 * trained, 1}, {2 * trained, 2}}
+	p := eval.Protocol{Samples: r.EvalSamples, Temperature: 1, Window: trained, Seed: int64(r.stream(evalStream))}
+	double := p
+	double.Window = 2 * trained
+	stretched := double
+	stretched.YaRN = window.Extend(trained, 2*trained)
+	return []eval.Protocol{p, double, stretched}
 }
 
-// evaluation is the result of a policy on problems, in their order.
+// evaluation is how a policy did, one result a problem: samples at temperature 1,
+// and the greedy program.
 type evaluation struct {
-	Setting   setting
-	Sampled   []float64 // [n] share of the samples at temperature 1 that pass every test
-	Greedy    []float64 // [n] 1 if the greedy program passes, else 0
-	Truncated float64   // share of the samples
+	Protocol        eval.Protocol
+	Sampled, Greedy []eval.Result // [problems]
 }
 
-// point is one point of the curve.
-type point struct {
-	Step            int
-	Sampled, Greedy interval
-}
-
-// evaluate samples EvalSamples programs and a greedy one for each problem. Every
-// evaluation of a run draws with the same random numbers, so a difference between
-// two of them is a difference between policies.
-func (r *run) evaluate(ctx context.Context, p *policy.Policy, list []*problems.Problem, s setting) (evaluation, error) {
-	e := evaluation{Setting: s}
-	recipe := &r.state.Recipe
-	sampler := newSampler(p, s.Window)
+// evaluate samples programs and a greedy one for each problem. Every evaluation of a
+// run draws with the same random numbers, so that a difference between two of them is
+// one between their policies.
+func (r *run) evaluate(ctx context.Context, p *policy.Policy, list []*problems.Problem, protocol eval.Protocol) (evaluation, error) {
+	e := evaluation{Protocol: protocol}
+	sampler := newSampler(p, protocol.Window)
 	sampler.greedy = true
-	if s.YaRN > 1 {
-		c := p.Config()
-		y := window.Extend(int(float64(s.Window)/s.YaRN), s.Window)
-		sampler.rope.Frequencies = make([]float64, c.Width/c.Heads/2)
+	if y := protocol.YaRN; y.Factor > 1 {
+		sampler.rope.Frequencies = p.Config().Frequencies()
 		sampler.rope.AttentionScale = y.AttentionScale()
-		if err := y.Frequencies(sampler.rope.Frequencies, c.RopeBase); err != nil {
+		if err := y.Frequencies(sampler.rope.Frequencies, p.Config().RopeBase); err != nil {
 			return e, err
 		}
 	}
@@ -68,47 +51,60 @@ func (r *run) evaluate(ctx context.Context, p *policy.Policy, list []*problems.P
 			}
 		}
 	}
-	groups := rollout.Groups(ctx, in, sampler, r.judge, rollout.Options{
-		Samples:    1 + recipe.EvalSamples,
-		Seed:       int64(recipe.stream(evalStream)),
-		Generators: rows,
-	})
-	for g, err := range groups {
+	options := rollout.Options{Samples: 1 + protocol.Samples, Seed: protocol.Seed, Generators: rows}
+	for g, err := range rollout.Groups(ctx, in, sampler, r.judge, options) {
 		if err != nil {
 			return e, err
 		}
-		passed, truncated := 0.0, 0.0
-		for i, v := range g.Verdicts {
-			if v.Status == rollout.Accepted && i > 0 {
-				passed++
-			}
-			if v.Status == rollout.Truncated && i > 0 {
-				truncated++
-			}
-		}
-		greedy := 0.0
-		if g.Verdicts[0].Status == rollout.Accepted {
-			greedy = 1
-		}
-		n := float64(recipe.EvalSamples)
-		e.Sampled = append(e.Sampled, passed/n)
-		e.Greedy = append(e.Greedy, greedy)
-		e.Truncated += truncated / n / float64(len(list))
+		cluster := list[len(e.Greedy)].Reading.Composition()
+		e.Greedy = append(e.Greedy, result(g, 0, 1, cluster))
+		e.Sampled = append(e.Sampled, result(g, 1, len(g.Completions), cluster))
 	}
 	return e, nil
 }
 
-// point is the evaluation's place on the curve: its first n problems.
-func (e *evaluation) point(step, n int, list []*problems.Problem) point {
-	c := compositions(list[:n])
-	return point{Step: step, Sampled: clustered(e.Sampled[:n], c), Greedy: clustered(e.Greedy[:n], c)}
+// result is what a group's samples i to j-1 came to. Problems of one composition are a
+// cluster: they are solved or missed together.
+func result(g *rollout.Group, i, j int, composition string) eval.Result {
+	part := rollout.Group{Problem: g.Problem, Completions: g.Completions[i:j], Verdicts: g.Verdicts[i:j]}
+	r := eval.FromGroup(&part)
+	r.Cluster = composition
+	return r
 }
 
-// compositions are the clusters of intervals.
-func compositions(list []*problems.Problem) []string {
-	c := make([]string, len(list))
-	for i, p := range list {
-		c[i] = p.Reading.Composition()
+// estimate is a mean with its 95 % interval, clustered by composition.
+type estimate struct {
+	Mean float64
+	eval.Interval
+}
+
+// pass1 estimates pass@1.
+func pass1(results []eval.Result) (e estimate, err error) {
+	if e.Mean, err = eval.Pass1(results); err != nil {
+		return e, err
 	}
-	return c
+	e.Interval, err = eval.Clustered(results, eval.Options{})
+	return e, err
+}
+
+// rise estimates the paired difference between two evaluations of the same problems.
+func rise(before, after []eval.Result) (estimate, error) {
+	c, err := eval.Compare(before, after, eval.Options{Resamples: 1})
+	return estimate{c.Diff, c.Clustered}, err
+}
+
+// point is one point of the curve.
+type point struct {
+	Step            int
+	Sampled, Greedy estimate
+}
+
+// point is the evaluation's place on the curve: its first n problems.
+func (e *evaluation) point(step, n int) (p point, err error) {
+	p.Step = step
+	if p.Sampled, err = pass1(e.Sampled[:n]); err != nil {
+		return p, err
+	}
+	p.Greedy, err = pass1(e.Greedy[:n])
+	return p, err
 }

@@ -65,7 +65,7 @@ func train(ctx context.Context, o options, stdout, log io.Writer) error {
 	defer sandbox.Close()
 
 	r := &run{options: o, log: log, session: time.Now(), judge: newJudge(verifier)}
-	if err := r.open(); err != nil {
+	if err := r.open(newRecipe(o)); err != nil {
 		return err
 	}
 	if err := r.learn(ctx); err != nil {

@@ -50,7 +50,7 @@ func (r *run) planSteps(first []record) {
 	}
 	curve := s.Plan.Evaluation * float64(recipe.EvalProblems) / float64(recipe.Reported) / float64(recipe.EvalEvery)
 	n := float64(len(recipe.Objectives))
-	left := budget - r.spent() - n*float64(len(recipe.settings()))*s.Plan.Evaluation
+	left := budget - r.spent() - n*float64(len(recipe.protocols()))*s.Plan.Evaluation
 	steps := max(measuredSteps, (int(left/(step+curve))+len(first))/len(recipe.Objectives))
 	if steps < s.Plan.Steps {
 		fmt.Fprintf(r.log, "budget %s: a step takes %.2f s, its share of the curve %.2f s, and %.0f s are left for %d objectives; they are cut from %d to %d steps\n",

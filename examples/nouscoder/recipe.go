@@ -15,6 +15,7 @@ type recipe struct {
 	WarmSteps, WarmBatch int
 	WarmRate             float64 // after 20 steps of warm-up; a cosine to a tenth of it
 	Systematic, Random   float64 // the corpus' flaws, see problems.Corpus
+	Plain                bool    // a smaller family, written in one style
 
 	// Reinforcement learning, each step.
 	Objectives  []string
@@ -40,15 +41,16 @@ type recipe struct {
 func newRecipe(o options) recipe {
 	r := recipe{
 		Seed: o.seed, Control: o.control, Objectives: o.objectives,
-		WarmSteps: 1000, WarmBatch: 16, WarmRate: 4e-3, Systematic: 0.67, Random: 0.3,
+		WarmSteps: 800, WarmBatch: 16, WarmRate: 4e-3, Systematic: 0.67, Random: 0.3,
 		Steps: 40, Groups: 24, Samples: 8, Rounds: 3, Minibatches: 4, Rate: 3e-4, Simple: 0.25, Tests: 4,
 		Windows:   []int{80, 112},
 		EvalEvery: 5, EvalProblems: 120, Reported: 320, EvalSamples: 2, EvalTests: 5,
 	}
 	if o.smoke {
-		r.WarmSteps, r.Steps, r.Groups, r.Rounds, r.EvalEvery = 150, 4, 8, 2, 2
-		r.EvalProblems, r.Reported, r.EvalSamples = 8, 16, 1
-		r.Windows = []int{72, 112}
+		r.WarmSteps, r.Plain = 160, true
+		r.Steps, r.Groups, r.Rounds, r.EvalEvery = 6, 10, 2, 3
+		r.EvalProblems, r.Reported, r.EvalSamples = 24, 24, 1
+		r.Windows = []int{64, 96}
 	}
 	if o.control {
 		r.Systematic, r.Random = 0, 0.5
@@ -74,21 +76,22 @@ func (r *recipe) stream(id uint64) uint64 { return r.Seed<<8 | id }
 // corpus is what the warm start learns from.
 func (r *recipe) corpus() problems.Corpus {
 	return problems.Corpus{
-		Set:        problems.Set{Seed: r.stream(corpusStream), Tests: r.EvalTests, Simple: r.Simple},
+		Set:        problems.Set{Seed: r.stream(corpusStream), Tests: r.EvalTests, Simple: r.Simple, Plain: r.Plain},
 		Systematic: r.Systematic,
 		Random:     r.Random,
+		Short:      r.Plain,
 	}
 }
 
 // training is the stream of problems for reinforcement learning; every objective
 // meets the same.
 func (r *recipe) training() problems.Set {
-	return problems.Set{Seed: r.stream(trainStream), Tests: r.Tests, Simple: r.Simple}
+	return problems.Set{Seed: r.stream(trainStream), Tests: r.Tests, Simple: r.Simple, Plain: r.Plain}
 }
 
 // heldOut draws the n problems that results are reported on.
 func (r *recipe) heldOut(n int) []*problems.Problem {
-	set := problems.Set{Seed: r.stream(evalStream), Tests: r.EvalTests, HeldOut: true}
+	set := problems.Set{Seed: r.stream(evalStream), Tests: r.EvalTests, HeldOut: true, Plain: r.Plain}
 	list := make([]*problems.Problem, n)
 	for i := range list {
 		list[i] = set.Problem(i)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/grouprl/grouprl/rollout"
+	"github.com/grouprl/grouprl/rollout/eval"
 )
 
 // report writes the results: programs and table to out, table, curves and steps to
@@ -19,7 +21,9 @@ func (r *run) report(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	var table, steps, picture bytes.Buffer
-	r.writeTable(&table)
+	if err := r.writeTable(&table); err != nil {
+		return err
+	}
 	var records []record
 	var curves []curve
 	for _, t := range r.state.Trainings {
@@ -46,32 +50,43 @@ func (r *run) report(ctx context.Context, out io.Writer) error {
 
 // writeTable is the seed's table: objectives and evaluation windows, pass@1 before and
 // after, and the paired rise.
-func (r *run) writeTable(w io.Writer) {
+func (r *run) writeTable(w io.Writer) error {
 	s := &r.state
-	clusters := compositions(r.heldOut)
 	distinct := map[string]bool{}
-	for _, c := range clusters {
-		distinct[c] = true
+	for _, p := range r.heldOut {
+		distinct[p.Reading.Composition()] = true
 	}
-	fmt.Fprintf(w, "pass@1 in %% on %d problems of %d unseen compositions, seed %d, %d steps; ± is half of a 95 %% interval, clustered by composition\n\n",
-		len(clusters), len(distinct), s.Recipe.Seed, s.Plan.Steps)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "objective\twindow\tsampled: before\tafter\trise\tgreedy: before\tafter\trise\t")
+	fmt.Fprintf(w, "Pass@1 in %% on %d problems of %d unseen compositions, seed %d, %d steps;\n", len(r.heldOut), len(distinct), s.Recipe.Seed, s.Plan.Steps)
+	fmt.Fprintf(w, "95 %% intervals clustered by composition, those of a rise paired.\n\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "objective\twindow\tsampled before\tafter\trise\tgreedy before\tafter\trise")
 	for _, training := range s.Trainings {
 		for i, after := range training.Final {
 			before := s.Before[i]
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%+.1f ± %.1f\t%s\t%s\t%+.1f ± %.1f\t\n", training.Objective, after.Setting,
-				clustered(before.Sampled, clusters), clustered(after.Sampled, clusters),
-				100*paired(after.Sampled, before.Sampled, clusters).Mean, 100*paired(after.Sampled, before.Sampled, clusters).Half,
-				clustered(before.Greedy, clusters), clustered(after.Greedy, clusters),
-				100*paired(after.Greedy, before.Greedy, clusters).Mean, 100*paired(after.Greedy, before.Greedy, clusters).Half)
+			window := fmt.Sprint(after.Protocol.Window)
+			if after.Protocol.YaRN.Factor > 1 {
+				window += " YaRN"
+			}
+			fmt.Fprintf(t, "%s\t%s", training.Objective, window)
+			for _, pair := range [][2][]eval.Result{{before.Sampled, after.Sampled}, {before.Greedy, after.Greedy}} {
+				start, err := pass1(pair[0])
+				end, err2 := pass1(pair[1])
+				up, err3 := rise(pair[0], pair[1])
+				if err := errors.Join(err, err2, err3); err != nil {
+					return err
+				}
+				fmt.Fprintf(t, "\t%s\t%s\t%s", start, end, up)
+			}
+			fmt.Fprintln(t)
 		}
 	}
-	t.Flush()
+	return t.Flush()
 }
 
 // String is in percent.
-func (v interval) String() string { return fmt.Sprintf("%.1f ± %.1f", 100*v.Mean, 100*v.Half) }
+func (e estimate) String() string {
+	return fmt.Sprintf("%.1f [%.1f, %.1f]", 100*e.Mean, 100*e.Low, 100*e.High)
+}
 
 // shown is the number of programs at the end.
 const shown = 3
@@ -85,7 +100,7 @@ func (r *run) showPrograms(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	sampler := newSampler(p, s.Recipe.settings()[0].Window)
+	sampler := newSampler(p, s.Recipe.protocols()[0].Window)
 	left := shown
 	for _, problem := range r.heldOut {
 		if !problem.Tricky() || left == 0 {
@@ -100,7 +115,7 @@ func (r *run) showPrograms(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s\n\n    %s\n%v after %s: %d of %d tests passed\n\n", problem.Statement,
+		fmt.Fprintf(out, "%s\n\n    %s\n%s after %s: %d of %d tests passed\n\n", problem.Statement,
 			strings.ReplaceAll(strings.TrimSuffix(c.Text, "\n"), "\n", "\n    "), v.Status, s.Trainings[last].Objective, v.Passed, s.Recipe.EvalTests)
 	}
 	return nil

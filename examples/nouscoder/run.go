@@ -23,8 +23,7 @@ type run struct {
 }
 
 // open starts a run, or goes on with that of a checkpoint.
-func (r *run) open() error {
-	recipe := newRecipe(r.options)
+func (r *run) open(recipe recipe) error {
 	r.state = state{Recipe: recipe, Plan: plan{WarmSteps: recipe.WarmSteps, Steps: recipe.Steps}}
 	if err := os.MkdirAll(r.options.out, 0o755); err != nil {
 		return err
@@ -65,8 +64,8 @@ func (r *run) learn(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	for _, setting := range s.Recipe.settings()[len(s.Before):] {
-		e, err := r.evaluate(ctx, start, r.heldOut, setting)
+	for _, protocol := range s.Recipe.protocols()[len(s.Before):] {
+		e, err := r.evaluate(ctx, start, r.heldOut, protocol)
 		if err != nil {
 			return err
 		}
@@ -85,7 +84,7 @@ func (r *run) learn(ctx context.Context) error {
 			s.Trainings = append(s.Trainings, t)
 			s.Policies = append(s.Policies, s.Start)
 		}
-		if len(s.Trainings[i].Final) == len(s.Recipe.settings()) {
+		if len(s.Trainings[i].Final) == len(s.Recipe.protocols()) {
 			continue
 		}
 		if err := r.reinforce(ctx, i); err != nil {
@@ -135,15 +134,19 @@ func (r *run) reinforce(ctx context.Context, i int) error {
 		}
 		bar.set(t.Step, t.Records[t.Step-1].line())
 	}
-	for _, setting := range recipe.settings()[len(t.Final):] {
-		e, err := r.evaluate(ctx, p, r.heldOut, setting)
+	for _, protocol := range recipe.protocols()[len(t.Final):] {
+		e, err := r.evaluate(ctx, p, r.heldOut, protocol)
 		if err != nil {
 			return err
 		}
-		t.Final = append(t.Final, e)
-		if len(t.Final) == 1 {
-			t.Curve = append(t.Curve, e.point(t.Step, recipe.EvalProblems, r.heldOut))
+		if len(t.Final) == 0 {
+			end, err := e.point(t.Step, recipe.EvalProblems)
+			if err != nil {
+				return err
+			}
+			t.Curve = append(t.Curve, end)
 		}
+		t.Final = append(t.Final, e)
 	}
 	return r.save()
 }
@@ -154,10 +157,11 @@ func (r *run) addPoint(ctx context.Context, t *training, p *policy.Policy) error
 	e := r.state.Before[0]
 	if t.Step > 0 {
 		var err error
-		if e, err = r.evaluate(ctx, p, r.heldOut[:n], r.state.Recipe.settings()[0]); err != nil {
+		if e, err = r.evaluate(ctx, p, r.heldOut[:n], r.state.Recipe.protocols()[0]); err != nil {
 			return err
 		}
 	}
-	t.Curve = append(t.Curve, e.point(t.Step, n, r.heldOut))
-	return nil
+	at, err := e.point(t.Step, n)
+	t.Curve = append(t.Curve, at)
+	return err
 }

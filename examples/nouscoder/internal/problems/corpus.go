@@ -8,6 +8,7 @@ type Corpus struct {
 	Set        Set
 	Systematic float64 // probability that a phrase with a systematic flaw is written in its wrong form
 	Random     float64 // probability that a program is written for a misread statement
+	Short      bool    // every program is a Comprehension
 }
 
 // Example is one program of the corpus.
@@ -40,6 +41,7 @@ func (c Corpus) Example(i int) Example {
 
 	style := Comprehension
 	switch u := rng.Float64(); {
+	case c.Short:
 	case u < 0.3:
 		style = Functions
 	case u < 0.6:

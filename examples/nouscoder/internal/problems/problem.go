@@ -38,6 +38,7 @@ type Set struct {
 	HeldOut bool    // compositions that no other set has; else only those that are not held out
 	Tests   int     // tests of each problem
 	Simple  float64 // share of problems with only one of filter and map; they are never held out
+	Plain   bool    // no operation with a constant: a smaller language, learnt sooner
 }
 
 // HeldOut reports whether a composition is one of the held-out quarter: those of
@@ -85,6 +86,9 @@ func (s Set) reading(rng *rand.Rand) Reading {
 		}
 		if r.Reduce.Op == Count && r.Map.Op != NoMap || r.Filter.Op == Positive && r.Map.Op == Absolute {
 			continue // the map would change nothing
+		}
+		if s.Plain && (r.Filter.constant() || r.Map.constant()) {
+			continue
 		}
 		if HeldOut(r) == s.HeldOut {
 			return r
