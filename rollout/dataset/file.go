@@ -73,11 +73,11 @@ func (f *File) Problem(i int) (*rollout.Problem, error) {
 	}
 	row := f.rows[i]
 	wrap := func(err error) error { return &RowError{File: f.path, Row: row.number, Err: err} }
-	whole := value{
+	object := value{
 		open: func() (io.Reader, error) { return io.NewSectionReader(f.file, row.at, row.end-row.at), nil },
 		end:  row.end - row.at,
 	}
-	members, err := whole.members()
+	members, err := object.members()
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -100,12 +100,17 @@ func (f *File) Problem(i int) (*rollout.Problem, error) {
 	return p, nil
 }
 
-// Problems yields the rows in order. A row that cannot be read is yielded as an
-// error; whoever goes on ranging gets the rows after it.
+// Problems yields the rows in order, but for those that are ErrOtherTask. A row that
+// cannot be read is yielded as an error; whoever goes on ranging gets the rows after
+// it.
 func (f *File) Problems() iter.Seq2[*rollout.Problem, error] {
 	return func(yield func(*rollout.Problem, error) bool) {
 		for i := range f.rows {
-			if !yield(f.Problem(i)) {
+			p, err := f.Problem(i)
+			if errors.Is(err, ErrOtherTask) {
+				continue
+			}
+			if !yield(p, err) {
 				return
 			}
 		}
@@ -122,30 +127,14 @@ func index(r io.Reader) ([]span, error) {
 			return nil, err
 		}
 	}
-	for {
-		c, err := b.Peek(1)
-		if err == io.EOF {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		switch c[0] {
-		case '[':
-			return elements(b, at)
-		case ' ', '\t', '\r', '\n':
-			// White space at the beginning may be part of an empty first line, which
-			// lines below has to count.
-			rest, err := b.Peek(b.Size())
-			if len(bytes.TrimLeft(rest, " \t\r\n")) > 0 && bytes.TrimLeft(rest, " \t\r\n")[0] == '[' {
-				return elements(b, at)
-			}
-			if err != nil && !errors.Is(err, io.EOF) {
-				return nil, err
-			}
-		}
-		return lines(b, at)
+	beginning, err := b.Peek(b.Size())
+	if err != nil && err != io.EOF {
+		return nil, err
 	}
+	if bytes.HasPrefix(bytes.TrimLeft(beginning, " \t\r\n"), []byte("[")) {
+		return elements(b, at)
+	}
+	return lines(b, at)
 }
 
 // elements are the elements of the array that is the whole input.

@@ -3,11 +3,13 @@ package dataset
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/grouprl/grouprl/rollout"
 )
@@ -31,7 +33,7 @@ func RLVR(r *Row) (*rollout.Problem, error) {
 	var kind, released string
 	err := r.texts(map[string]*string{
 		"problem": &p.Statement, "problem_type": &kind, "fn_name": &p.Entry, "starter_code": &p.Starter,
-		"difficulty": &p.Difficulty, "id": &p.ID, "reference": &p.Reference, "source": &p.Source, "released": &released,
+		"difficulty": &p.Difficulty, "reference": &p.Reference, "source": &p.Source, "released": &released,
 	})
 	if err != nil {
 		return nil, err
@@ -39,9 +41,7 @@ func RLVR(r *Row) (*rollout.Problem, error) {
 	if p.Released, err = date(released); err != nil {
 		return nil, fmt.Errorf("released: %w", err)
 	}
-	if p.ID == "" {
-		p.ID = r.Name
-	}
+	p.ID = r.id("id")
 	if p.Statement == "" {
 		return nil, fmt.Errorf("problem: no statement")
 	}
@@ -61,22 +61,6 @@ func RLVR(r *Row) (*rollout.Problem, error) {
 	}
 	p.Tests = testSet{value: tests, entry: p.Entry, encoded: true}.tests()
 	return p, nil
-}
-
-// nested is a member that holds JSON, as it is or as a string.
-func (r *Row) nested(member string) (value, error) {
-	if !r.Has(member) {
-		return value{}, fmt.Errorf("%s: missing", member)
-	}
-	v := r.members[member]
-	c, err := v.first()
-	if err == nil && c == '"' {
-		v, err = v.inside()
-	}
-	if err != nil {
-		return value{}, fmt.Errorf("%s: %w", member, err)
-	}
-	return v, nil
 }
 
 // WriteRLVR writes problems as JSON lines in the schema RLVR. Tests are ranged over
@@ -132,6 +116,9 @@ func writeColumn(w *bufio.Writer, p *rollout.Problem, column func(rollout.Test) 
 	for t, err := range p.Tests {
 		if err != nil {
 			return err
+		}
+		if !utf8.ValidString(column(t)) {
+			return errors.New("a test is not valid UTF-8")
 		}
 		text, err := json.Marshal(column(t))
 		if err != nil {

@@ -3,7 +3,6 @@ package dataset
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/grouprl/grouprl/rollout"
@@ -20,13 +19,33 @@ type Row struct {
 // leaves the tests to the problem's Tests.
 type Schema func(r *Row) (*rollout.Problem, error)
 
-// ParseRow is a row held in memory.
+// ParseRow is the row of a JSON object.
 func ParseRow(name, object string) (*Row, error) {
-	members, err := textValue(object).members()
+	members, err := held(object).members()
 	if err != nil {
 		return nil, err
 	}
 	return &Row{Name: name, members: members}, nil
+}
+
+// NewRow is a row whose columns have been decoded from some other format. Anything
+// but a string must be what encoding/json can encode.
+func NewRow(name string, columns map[string]any) (*Row, error) {
+	r := &Row{Name: name, members: map[string]value{}}
+	for column, x := range columns {
+		if text, ok := x.(string); ok {
+			v := held(text)
+			v.bare = true
+			r.members[column] = v
+			continue
+		}
+		b, err := json.Marshal(x)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", column, err)
+		}
+		r.members[column] = held(string(b))
+	}
+	return r, nil
 }
 
 // Has reports whether the row has the member and it is not null.
@@ -67,14 +86,31 @@ func (r *Row) Decode(member string, dst any) error {
 	return nil
 }
 
-// Reader reads the JSON of a member without holding it in memory. Each call
-// begins anew.
-func (r *Row) Reader(member string) (io.Reader, error) {
-	v, ok := r.members[member]
-	if !ok {
-		return nil, fmt.Errorf("%s: not in the row", member)
+// nested is a member that holds a structure, as it is or written in a string.
+func (r *Row) nested(member string) (value, error) {
+	if !r.Has(member) {
+		return value{}, fmt.Errorf("%s: missing", member)
 	}
-	return v.reader()
+	v, err := r.members[member].parsed()
+	if err != nil {
+		return value{}, fmt.Errorf("%s: %w", member, err)
+	}
+	return v, nil
+}
+
+// id is the member of this name if it is a string or a number, else the row's
+// name.
+func (r *Row) id(member string) string {
+	var id any
+	if r.Decode(member, &id) == nil {
+		switch id.(type) {
+		case string, float64:
+			if text := fmt.Sprint(id); text != "" {
+				return text
+			}
+		}
+	}
+	return r.Name
 }
 
 // texts fills the strings with the members of these names.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // A scanner reads JSON byte by byte and strictly, without holding more of it than
@@ -226,11 +227,35 @@ func (s *scanner) text() error {
 		case c < ' ':
 			return s.unexpected(c, "no control character in a string")
 		case c == '\\':
-			if _, err := s.byte(); err != nil {
+			if err := s.escape(); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// escape reads what follows a backslash.
+func (s *scanner) escape() error {
+	c, err := s.byte()
+	if err != nil {
+		return err
+	}
+	if strings.IndexByte(`"\/bfnrtu`, c) < 0 {
+		return s.unexpected(c, "an escape")
+	}
+	if c != 'u' {
+		return nil
+	}
+	for range 4 {
+		c, err := s.byte()
+		if err != nil {
+			return err
+		}
+		if strings.IndexByte("0123456789abcdefABCDEF", c) < 0 {
+			return s.unexpected(c, "four hexadecimal digits")
+		}
+	}
+	return nil
 }
 
 // number reads a number as JSON's grammar has it.

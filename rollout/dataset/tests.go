@@ -21,10 +21,11 @@ type testSet struct {
 	entry string // the function's name; "" for a program
 
 	// How a function's result is written. Encoded, as in the RLVR and LiveCodeBench
-	// schemas: a string holds the result's JSON, and of a list the first element
-	// is the result. Otherwise, as in APPS and what descends from it: the result
-	// itself, or, in some problems, a list with nothing else in it; so where all
-	// results of a problem are lists of one element, the element is meant.
+	// schemas (a case with a testtype is always encoded): a string holds the
+	// result's JSON, and of a list the first element is the result. Otherwise, as in
+	// APPS and what descends from it: the result itself, or, in some problems, a list
+	// with nothing else in it; so where all results of a problem are lists of one
+	// element, the element is meant.
 	encoded bool
 }
 
@@ -48,10 +49,10 @@ func (t testSet) tests() iter.Seq2[rollout.Test, error] {
 			return
 		}
 		n := 0
-		for pair, err := range t.pairs(place) {
+		for c, err := range t.each(place) {
 			var test rollout.Test
 			if err == nil {
-				test, err = t.test(pair, place.unbox)
+				test, err = t.test(c, place.unbox)
 			}
 			if err != nil {
 				yield(rollout.Test{}, fmt.Errorf("test %d: %w", n, err))
@@ -63,6 +64,12 @@ func (t testSet) tests() iter.Seq2[rollout.Test, error] {
 			n++
 		}
 	}
+}
+
+// A testCase is one test as it stands in the set.
+type testCase struct {
+	input, output []byte // JSON
+	encoded       bool
 }
 
 // locate finds the arrays.
@@ -91,12 +98,12 @@ func (t testSet) locate(place *located) error {
 	}
 	if t.entry != "" && !t.encoded {
 		place.unbox = true
-		for pair, err := range t.pairs(place) {
+		for c, err := range t.each(place) {
 			if err != nil {
 				return err
 			}
 			var list []json.RawMessage
-			if json.Unmarshal(pair[1], &list) != nil || len(list) != 1 {
+			if json.Unmarshal(c.output, &list) != nil || len(list) != 1 {
 				place.unbox = false
 				break
 			}
@@ -105,16 +112,16 @@ func (t testSet) locate(place *located) error {
 	return nil
 }
 
-// pairs yields the JSON of each input and output.
-func (t testSet) pairs(place *located) iter.Seq2[[2][]byte, error] {
-	return func(yield func([2][]byte, error) bool) {
+// each yields the tests as they stand.
+func (t testSet) each(place *located) iter.Seq2[testCase, error] {
+	return func(yield func(testCase, error) bool) {
 		if place.cases {
 			for raw, err := range place.inputs.elements() {
-				var pair [2][]byte
+				var c testCase
 				if err == nil {
-					pair, err = caseOf(raw)
+					c, err = t.parse(raw)
 				}
-				if !yield(pair, err) || err != nil {
+				if !yield(c, err) || err != nil {
 					return
 				}
 			}
@@ -124,14 +131,14 @@ func (t testSet) pairs(place *located) iter.Seq2[[2][]byte, error] {
 		defer stop()
 		for in, err := range place.inputs.elements() {
 			if err != nil {
-				yield([2][]byte{}, err)
+				yield(testCase{}, err)
 				return
 			}
 			out, err, ok := next()
 			if err == nil && !ok {
 				err = errors.New("more inputs than outputs")
 			}
-			if !yield([2][]byte{in, out}, err) || err != nil {
+			if !yield(testCase{in, out, t.encoded}, err) || err != nil {
 				return
 			}
 		}
@@ -139,40 +146,132 @@ func (t testSet) pairs(place *located) iter.Seq2[[2][]byte, error] {
 			if err == nil {
 				err = errors.New("more outputs than inputs")
 			}
-			yield([2][]byte{}, err)
+			yield(testCase{}, err)
 		}
 	}
 }
 
-// caseOf is the input and the output of a case.
-func caseOf(raw []byte) ([2][]byte, error) {
-	var test struct{ Input, Output json.RawMessage }
-	if err := json.Unmarshal(raw, &test); err != nil {
-		return [2][]byte{}, err
+// parse reads an element of the shape cases.
+func (t testSet) parse(raw []byte) (testCase, error) {
+	var c struct {
+		Input, Output json.RawMessage
+		Type          string // SYNTHETIC-1: stdin_stdout, function_call
+		TestType      string // LiveCodeBench: stdin, functional
+		Name          string `json:"fn_name"`
 	}
-	if test.Input == nil || test.Output == nil {
-		return [2][]byte{}, errors.New("no input and output")
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return testCase{}, err
 	}
-	return [2][]byte{test.Input, test.Output}, nil
+	if c.Input == nil || c.Output == nil {
+		return testCase{}, errors.New("no input and output")
+	}
+	kind := c.Type + c.TestType
+	function := kind == "functional" || kind == "function_call"
+	if known := function || kind == "stdin" || kind == "stdin_stdout" || kind == ""; !known {
+		return testCase{}, fmt.Errorf("unknown type of test %.40q", kind)
+	}
+	if kind != "" && function != (t.entry != "") {
+		return testCase{}, fmt.Errorf("type of test is %s, and the function of the problem is %q", kind, t.entry)
+	}
+	if c.Name != "" && c.Name != t.entry {
+		return testCase{}, fmt.Errorf("test of function %q, and the function of the problem is %q", c.Name, t.entry)
+	}
+	return testCase{c.Input, c.Output, t.encoded || c.TestType != ""}, nil
 }
 
-func (t testSet) test(pair [2][]byte, unbox bool) (test rollout.Test, err error) {
+// entryOf is the function's name where it stands beside the tests or in the first
+// of them; "" if it does not.
+func entryOf(v value) (string, error) {
+	c, err := v.first()
+	if err != nil {
+		return "", err
+	}
+	if c == '[' {
+		for raw, err := range v.elements() {
+			if err != nil {
+				return "", err
+			}
+			return entryOf(held(string(raw)))
+		}
+		return "", nil
+	}
+	members, err := v.members()
+	if err != nil {
+		return "", err
+	}
+	row := &Row{members: members}
+	name, err := row.Text("fn_name")
+	if err == nil && name == "" {
+		name, err = row.functionName("metadata")
+	}
+	return name, err
+}
+
+// functionName is what a member that holds metadata says of the function: as it is
+// or in a string, {"func_name": ...}.
+func (r *Row) functionName(member string) (string, error) {
+	if !r.Has(member) {
+		return "", nil
+	}
+	v, err := r.nested(member)
+	if err != nil {
+		return "", err
+	}
+	if c, err := v.first(); err != nil || c != '{' {
+		return "", err
+	}
+	members, err := v.members()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", member, err)
+	}
+	return (&Row{members: members}).Text("func_name")
+}
+
+// chain yields tests one set after the other.
+func chain(sets ...iter.Seq2[rollout.Test, error]) iter.Seq2[rollout.Test, error] {
+	return func(yield func(rollout.Test, error) bool) {
+		for _, set := range sets {
+			for t, err := range set {
+				if !yield(t, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// named puts the name of a member before the errors of its tests.
+func named(member string, tests iter.Seq2[rollout.Test, error]) iter.Seq2[rollout.Test, error] {
+	return func(yield func(rollout.Test, error) bool) {
+		for t, err := range tests {
+			if err != nil {
+				err = fmt.Errorf("%s: %w", member, err)
+			}
+			if !yield(t, err) {
+				return
+			}
+		}
+	}
+}
+
+// test decodes a test.
+func (t testSet) test(c testCase, unbox bool) (test rollout.Test, err error) {
 	if t.entry == "" {
-		if test.Input, err = stream(pair[0]); err != nil {
+		if test.Input, err = stream(c.input); err != nil {
 			return test, fmt.Errorf("input: %w", err)
 		}
-		if test.Expected, err = stream(pair[1]); err != nil {
+		if test.Expected, err = stream(c.output); err != nil {
 			err = fmt.Errorf("output: %w", err)
 		}
 		return test, err
 	}
-	if test.Input, err = arguments(pair[0]); err != nil {
+	if test.Input, err = arguments(c.input); err != nil {
 		return test, fmt.Errorf("input: %w", err)
 	}
-	if t.encoded && pair[1][0] == '"' {
-		test.Expected, err = encoded(pair[1])
+	if c.encoded && c.output[0] == '"' {
+		test.Expected, err = encoded(c.output)
 	} else {
-		test.Expected, err = result(pair[1], unbox || t.encoded)
+		test.Expected, err = result(c.output, unbox || c.encoded)
 	}
 	if err != nil {
 		err = fmt.Errorf("output: %w", err)

@@ -1,9 +1,13 @@
 package dataset
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"strings"
 )
 
@@ -12,13 +16,18 @@ import (
 type value struct {
 	open    func() (io.Reader, error)
 	at, end int64
+	bare    bool // a string as it is, without quotation marks and escapes
 }
 
-// textValue is a value that is held in memory.
-func textValue(json string) value {
-	return value{open: func() (io.Reader, error) { return strings.NewReader(json), nil }, end: int64(len(json))}
+// whole is the value that is all of what open gives.
+func whole(open func() (io.Reader, error)) value { return value{open: open, end: math.MaxInt64} }
+
+// held is a value that is held in memory.
+func held(json string) value {
+	return whole(func() (io.Reader, error) { return strings.NewReader(json), nil })
 }
 
+// reader reads the value's bytes.
 func (v value) reader() (io.Reader, error) {
 	r, err := v.open()
 	if err != nil {
@@ -34,6 +43,9 @@ func (v value) reader() (io.Reader, error) {
 
 // first is the first byte of the value, which tells its kind; 0 if there is none.
 func (v value) first() (byte, error) {
+	if v.bare {
+		return '"', nil
+	}
 	r, err := v.reader()
 	if err != nil {
 		return 0, err
@@ -51,6 +63,13 @@ func (v value) raw() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.bare {
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(string(text))
+	}
 	s := newScanner(r)
 	raw, err := s.raw(maxDepth)
 	if err != nil {
@@ -61,6 +80,14 @@ func (v value) raw() ([]byte, error) {
 
 // string is what a string value says.
 func (v value) string() (string, error) {
+	if v.bare {
+		text, err := v.text()
+		if err != nil {
+			return "", err
+		}
+		b, err := io.ReadAll(text)
+		return string(b), err
+	}
 	raw, err := v.raw()
 	if err != nil {
 		return "", err
@@ -68,26 +95,56 @@ func (v value) string() (string, error) {
 	return unquote(raw)
 }
 
-// inside is the text of a string value, itself taken for a value: sets often hold
+// text reads what a string value says.
+func (v value) text() (io.Reader, error) {
+	r, err := v.reader()
+	if err != nil || v.bare {
+		return r, err
+	}
+	return newUnquoter(r), nil
+}
+
+// inside is what a string value says, itself taken for a value: sets often hold
 // JSON in a JSON string.
-func (v value) inside() (value, error) {
-	return measured(func() (io.Reader, error) {
-		r, err := v.reader()
+func (v value) inside() value { return whole(v.text) }
+
+// check reads all of the value and returns what is wrong with it.
+func (v value) check() error {
+	r, err := v.reader()
+	if err != nil {
+		return err
+	}
+	s := newScanner(r)
+	if err := s.skip(maxDepth); err != nil {
+		return err
+	}
+	return s.end()
+}
+
+// parsed is a value that stands in a row as it is, or as a string with its JSON or
+// with its Python literal.
+func (v value) parsed() (value, error) {
+	c, err := v.first()
+	if err != nil || c != '"' {
+		return v, err
+	}
+	inside := v.inside()
+	notJSON := inside.check()
+	if notJSON == nil {
+		return inside, nil
+	}
+	literal := whole(func() (io.Reader, error) {
+		text, err := v.string()
 		if err != nil {
 			return nil, err
 		}
-		return newUnquoter(r), nil
+		json, err := literalJSON(text)
+		return bytes.NewReader(json), err
 	})
-}
-
-// measured is the value that is all of what open gives.
-func measured(open func() (io.Reader, error)) (value, error) {
-	r, err := open()
-	if err != nil {
-		return value{}, err
+	if _, err := literal.open(); err != nil {
+		return value{}, fmt.Errorf("neither JSON (%w) nor a Python literal (%w)", notJSON, err)
 	}
-	n, err := io.Copy(io.Discard, r)
-	return value{open: open, end: n}, err
+	return literal, nil
 }
 
 // members are the members of an object value. Of several with the same name the
@@ -127,7 +184,7 @@ func (v value) elements() iter.Seq2[[]byte, error] {
 		}
 		s := newScanner(r)
 		n := 0
-		stop := fmt.Errorf("stopped")
+		stop := errors.New("stopped")
 		err = s.array(func() error {
 			raw, err := s.raw(maxDepth)
 			if err != nil {

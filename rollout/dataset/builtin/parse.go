@@ -9,15 +9,6 @@ import (
 	"github.com/grouprl/grouprl/rollout"
 )
 
-// statuses are the headings under which a program can stand.
-var statuses = map[string]rollout.Status{
-	"Accepted":     rollout.Accepted,
-	"WrongAnswer":  rollout.WrongAnswer,
-	"TimeLimit":    rollout.TimeLimit,
-	"RuntimeError": rollout.RuntimeError,
-	"CompileError": rollout.CompileError,
-}
-
 var signature = regexp.MustCompile(`(?m)^def (\w+)\(`)
 
 // parse reads a problem's page:
@@ -32,7 +23,7 @@ var signature = regexp.MustCompile(`(?m)^def (\w+)\(`)
 //	## Accepted           the reference
 //	## WrongAnswer: note  any number of further programs
 //
-// with a python block below each "##" heading.
+// with a python block below each "##" heading. The name in a heading is the verdict's.
 func parse(page string) (*Problem, error) {
 	head, sections, ok := strings.Cut(page, "\n## ")
 	if !ok {
@@ -65,9 +56,9 @@ func parse(page string) (*Problem, error) {
 			continue
 		}
 		name, note, _ := strings.Cut(heading, ": ")
-		status, ok := statuses[name]
-		if !ok {
-			return nil, fmt.Errorf("heading %q names no verdict", heading)
+		var status rollout.Status
+		if err := status.UnmarshalText([]byte(name)); err != nil {
+			return nil, fmt.Errorf("heading %q: %w", heading, err)
 		}
 		p.Programs = append(p.Programs, Program{Status: status, Note: note, Source: source})
 	}
