@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/grouprl/grouprl/grpo"
 	"github.com/grouprl/grouprl/grpo/grpotest"
 	"github.com/grouprl/grouprl/gspo"
+	"github.com/grouprl/grouprl/internal/hand"
 )
 
 // Every inconsistent batch is a *BatchError that names the field; nothing panics.
@@ -33,7 +33,7 @@ func TestInconsistentBatches(t *testing.T) {
 		"Batch.Keys":            func(b *grpo.Batch[float64]) { b.Keys = []uint64{1} },
 		"Batch.Rewards":         func(b *grpo.Batch[float64]) { b.Rewards = []float64{1} },
 	} {
-		b := hand()
+		b := hand.Batch()
 		edit(&b)
 		o := grpo.New()
 		_, err := grpo.Eval(grpo.Gradient[float64]{}, &o, &b)
@@ -42,7 +42,7 @@ func TestInconsistentBatches(t *testing.T) {
 		require.Equal(t, field, fault.Field)
 	}
 	for _, offsets := range [][]int{{-1, 2, 3}, {0, 3, 2}, {0, 2, 4}, {5}} {
-		b := hand()
+		b := hand.Batch()
 		b.Offsets = offsets
 		o := grpo.New()
 		_, err := grpo.Eval(grpo.Gradient[float64]{}, &o, &b)
@@ -51,7 +51,7 @@ func TestInconsistentBatches(t *testing.T) {
 		require.Equal(t, "Batch.Offsets", fault.Field)
 	}
 
-	b := hand()
+	b := hand.Batch()
 	b.TokenAdvantages = []float64{1, 1, 1}
 	o := grpo.New()
 	_, err := grpo.Eval(grpo.Gradient[float64]{}, &o, &b)
@@ -67,7 +67,7 @@ func TestInconsistentBatches(t *testing.T) {
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, "Advantages", missing.Field)
 
-	b, o = hand(), grpo.New()
+	b, o = hand.Batch(), grpo.New()
 	_, err = grpo.Eval(grpo.Gradient[float64]{LogProbs: make([]float64, 2)}, &o, &b)
 	require.ErrorContains(t, err, "Gradient.LogProbs: length 2")
 	o.Entropy.Coefficient = 0.1
@@ -124,7 +124,7 @@ func TestNonFiniteResults(t *testing.T) {
 		"held by the clip, but a ratio of +Inf is a bug upstream")
 	minus := grpo.New()
 	minus.Weights = []grpo.Weight{grpo.WeightFunc(func(t grpo.Token) float64 { return -1 })}
-	require.Equal(t, &grpo.ValueError{Field: "Weight", Response: 0, Token: 0, Value: -1}, value(minus, hand()))
+	require.Equal(t, &grpo.ValueError{Field: "Weight", Response: 0, Token: 0, Value: -1}, value(minus, hand.Batch()))
 
 	// A weight of 0 drops the token, ratio and all.
 	veto := grpo.New()
@@ -134,23 +134,23 @@ func TestNonFiniteResults(t *testing.T) {
 		}
 		return 1
 	})}
-	stats, g := eval(t, veto, far)
+	stats, g := hand.Eval(t, veto, far)
 	require.Equal(t, []float64{-0.5, 0}, g)
 	require.Equal(t, -0.5, stats.Loss())
 
 	// Drop: at token level the one token, and the mean still divides by two.
 	drop := grpo.New()
 	drop.NonFinite = grpo.Drop
-	stats, g = eval(t, drop, far)
+	stats, g = hand.Eval(t, drop, far)
 	require.Equal(t, []float64{-0.5, 0}, g)
 	require.Equal(t, int64(1), stats.Dropped())
 	require.Equal(t, int64(2), stats.Tokens())
 	// At sequence level the whole response.
 	drop = gspo.New()
 	drop.NonFinite = grpo.Drop
-	b := hand()
+	b := hand.Batch()
 	b.LogProbs[0] = math.Inf(-1)
-	stats, g = eval(t, drop, b)
+	stats, g = hand.Eval(t, drop, b)
 	require.Equal(t, []float64{0, 0, 0}, g, "response 0 is dropped, response 1 clipped")
 	require.Equal(t, int64(2), stats.Dropped())
 
@@ -203,7 +203,7 @@ func TestMaskResponses(t *testing.T) {
 
 // Reject takes tokens out of the counts; a weight of 0 leaves the counts alone.
 func TestReject(t *testing.T) {
-	b := hand()
+	b := hand.Batch()
 	high := grpo.WeightFunc(func(t grpo.Token) float64 {
 		if t.Ratio() > 1.2 {
 			return 0
@@ -211,89 +211,22 @@ func TestReject(t *testing.T) {
 		return 1
 	})
 	o := grpo.Objective{Surrogate: grpo.Linear{}, Aggregation: grpo.TokenMean{}, Weights: []grpo.Weight{high}}
-	stats, _ := eval(t, o, b)
+	stats, _ := hand.Eval(t, o, b)
 	require.InDelta(t, (-1.1+0.5)/3, stats.Loss(), 1e-15)
 
 	b.Mask = []bool{true, true, true}
 	require.NoError(t, grpo.Reject(b.Mask, &b, high))
 	require.Equal(t, []bool{true, false, true}, b.Mask)
 	o.Weights = nil
-	stats, _ = eval(t, o, b)
+	stats, _ = hand.Eval(t, o, b)
 	require.InDelta(t, (-1.1+0.5)/2, stats.Loss(), 1e-15)
 
-	b = hand()
+	b = hand.Batch()
 	b.Mask = []bool{true, true, true}
 	err := grpo.Reject(b.Mask, &b, high, grpo.WeightFunc(func(t grpo.Token) float64 { return math.NaN() }))
 	var v *grpo.ValueError
 	require.ErrorAs(t, err, &v)
 	require.Equal(t, []bool{true, true, true}, b.Mask, "nothing is half-written")
-}
-
-// GSPO with responses of one token is GRPO with the same bounds; GSPO+ with equal
-// lengths is GSPO. To the last bit.
-func TestIdentities(t *testing.T) {
-	rng := rand.New(rand.NewPCG(9, 9))
-	batch := func(length int) grpo.Batch[float64] {
-		b := grpo.Batch[float64]{Offsets: []int{0}}
-		for i := range 50 {
-			b.Offsets = append(b.Offsets, (i+1)*length)
-			b.Advantages = append(b.Advantages, rng.NormFloat64())
-			for range length {
-				b.LogProbs = append(b.LogProbs, -rng.ExpFloat64())
-				b.OldLogProbs = append(b.OldLogProbs, b.LogProbs[len(b.LogProbs)-1]+0.3*rng.NormFloat64())
-			}
-		}
-		return b
-	}
-	sequence := gspo.New()
-	sequence.Surrogate = grpo.New().Surrogate
-	one := batch(1)
-	a, ga := eval(t, sequence, one)
-	b, gb := eval(t, grpo.New(), one)
-	require.Equal(t, ga, gb)
-	require.Equal(t, a.Loss(), b.Loss())
-
-	plus := gspo.Plus()
-	plus.Surrogate, sequence.Surrogate = grpo.Clip{Low: 0.05, High: 0.05}, grpo.Clip{Low: 0.05, High: 0.05}
-	equal := batch(13)
-	_, ga = eval(t, sequence, equal)
-	_, gb = eval(t, plus, equal)
-	require.Equal(t, ga, gb)
-	require.Contains(t, ga, 0.0, "some response is clipped")
-}
-
-// GSPO+ with responses of 1 and of 1000 tokens in one step: every token weighs the
-// same, dL/dlp = -s_i A_i / 1001 where not clipped and 0 where clipped.
-func TestGSPOPlusWeighsEveryTokenTheSame(t *testing.T) {
-	const long = 1000
-	b := grpo.Batch[float64]{
-		Offsets: []int{0, 1, 1 + long}, LogProbs: make([]float64, 1+long), OldLogProbs: make([]float64, 1+long),
-		Advantages: []float64{1, 1},
-	}
-	set := func(first, rest float64) {
-		for i := range b.LogProbs {
-			b.OldLogProbs[i] = -1
-			b.LogProbs[i] = -1 + rest
-		}
-		b.LogProbs[0] = -1 + first
-	}
-	set(1e-4, 1e-4) // both inside
-	_, g := eval(t, gspo.Plus(), b)
-	for _, x := range g {
-		require.InDelta(t, -math.Exp(1e-4)/1001, x, 1e-15)
-	}
-	_, paper := eval(t, gspo.New(), b)
-	require.InDelta(t, 1000, paper[0]/paper[1], 1e-9, "in GSPO the short response's token weighs a thousand times the other's")
-
-	set(1e-4, 5e-4) // the long response is clipped from above
-	stats, g := eval(t, gspo.Plus(), b)
-	require.InDelta(t, -math.Exp(1e-4)/1001, g[0], 1e-15)
-	require.Equal(t, make([]float64, long), g[1:])
-	require.InDelta(t, -(math.Exp(1e-4)+1000*(1+4e-4))/1001, stats.Loss(), 1e-12)
-
-	b.Advantages[1] = -2 // for a negative advantage that is the side that hurts: not held
-	_, g = eval(t, gspo.Plus(), b)
-	require.InDelta(t, 2*math.Exp(5e-4)/1001, g[1], 1e-12)
 }
 
 func TestTotals(t *testing.T) {
@@ -387,9 +320,9 @@ func TestStrings(t *testing.T) {
 	require.Equal(t, "(missing) (missing), r = exp(lp - old)", grpo.Objective{}.String())
 }
 
-// Stats of hand(), GRPO: ratios 1.1, 1.5, 0.5.
+// Stats of hand.Batch(), GRPO: ratios 1.1, 1.5, 0.5.
 func TestStats(t *testing.T) {
-	stats, _ := eval(t, grpo.New(), hand())
+	stats, _ := hand.Eval(t, grpo.New(), hand.Batch())
 	low, mean, high := stats.RatioRange()
 	require.InDeltaSlice(t, []float64{0.5, 3.1 / 3, 1.5}, []float64{low, mean, high}, 1e-15)
 	got := map[string]float64{}
@@ -446,11 +379,11 @@ func TestUniform(t *testing.T) {
 		b.Advantages = append(b.Advantages, 1)
 	}
 	b.LogProbs = make([]float64, 10000)
-	eval(t, o, b)
+	hand.Eval(t, o, b)
 	require.Len(t, draws, 10000)
 	first := slices.Clone(draws)
 	draws = nil
-	eval(t, o, b)
+	hand.Eval(t, o, b)
 	require.Equal(t, first, draws)
 	var sum, square float64
 	var tenths [10]int

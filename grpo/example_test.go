@@ -17,13 +17,14 @@ func Example() {
 		OldLogProbs: []float32{-0.6, -1.0, -0.7, -0.3, -0.4},
 		Advantages:  make([]float64, 2),
 	}
-	rewards := []float64{+1, -1} // all tests passed; wrong
-	if err := (advantage.GroupRelative{}).Estimate(batch.Advantages, &advantage.Input{Rewards: rewards, Groups: batch.Groups}); err != nil {
+	input := advantage.Input{Rewards: []float64{+1, -1}, Groups: batch.Groups} // all tests passed; wrong
+	err := advantage.GroupRelative{}.Estimate(batch.Advantages, &input)
+	if err != nil {
 		panic(err)
 	}
 	objective := dapo.New() // or grpo.New(), gspo.New(), gspo.Plus(), or a literal of your own
 	gradient := grpo.Gradient[float32]{LogProbs: make([]float32, 5)}
-	stats, err := grpo.Eval(gradient, &objective, &batch)
+	stats, err := grpo.Eval(gradient, &objective, &batch) // gradient.LogProbs is dL/dlogp
 	if err != nil {
 		panic(err)
 	}

@@ -6,42 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/grouprl/grouprl/dapo"
 	"github.com/grouprl/grouprl/grpo"
-	"github.com/grouprl/grouprl/gspo"
+	"github.com/grouprl/grouprl/internal/hand"
 )
 
-// ln returns log-probabilities whose ratio to an old log-probability of 0 is x.
-func ln(x ...float64) []float64 {
-	for i := range x {
-		x[i] = math.Log(x[i])
-	}
-	return x
-}
-
-// Two responses, of 2 tokens and of 1:
-//
-//	response  A    ratios
-//	0        +1    1.1, 1.5
-//	1        -1    0.5
-//
-// The expected numbers below are pencil and paper.
-func hand() grpo.Batch[float64] {
-	return grpo.Batch[float64]{
-		Offsets:     []int{0, 2, 3},
-		LogProbs:    ln(1.1, 1.5, 0.5),
-		OldLogProbs: []float64{0, 0, 0},
-		Advantages:  []float64{1, -1},
-	}
-}
-
-func eval(t *testing.T, o grpo.Objective, b grpo.Batch[float64]) (grpo.Stats, []float64) {
-	t.Helper()
-	g := make([]float64, len(b.LogProbs))
-	stats, err := grpo.Eval(grpo.Gradient[float64]{LogProbs: g}, &o, &b)
-	require.NoError(t, err)
-	return stats, g
-}
+// The expected numbers below are pencil and paper, on the batch of package hand.
 
 // GRPO, clip 0.2/0.2:
 //
@@ -52,61 +21,13 @@ func eval(t *testing.T, o grpo.Objective, b grpo.Batch[float64]) (grpo.Stats, []
 //	L = 1/2 ( (-1.1 - 1.2)/2 + 0.8 ) = (-1.15 + 0.8)/2 = -0.175
 //	g = -1.1 / (2*2) = -0.275, 0, 0
 func TestHandGRPO(t *testing.T) {
-	stats, g := eval(t, grpo.New(), hand())
+	stats, g := hand.Eval(t, grpo.New(), hand.Batch())
 	require.InDelta(t, -0.175, stats.Loss(), 1e-15)
 	require.InDeltaSlice(t, []float64{-0.275, 0, 0}, g, 1e-15)
 
 	all, low, high := stats.ClipFraction()
 	require.Equal(t, []float64{2. / 3, 1. / 3, 1. / 3}, []float64{all, low, high})
 	require.Equal(t, 1.0, stats.ClippedResponses())
-}
-
-// DAPO, clip 0.2/0.28, token mean:
-//
-//	L = (-1.1 - 1.28 + 0.8) / 3 = -1.58/3
-//	g = -1.1/3, 0, 0
-func TestHandDAPO(t *testing.T) {
-	stats, g := eval(t, dapo.New(), hand())
-	require.InDelta(t, -1.58/3, stats.Loss(), 1e-15)
-	require.InDeltaSlice(t, []float64{-1.1 / 3, 0, 0}, g, 1e-15)
-}
-
-// GSPO with bounds 0.3/0.3, so that one response is inside:
-//
-//	s_0 = sqrt(1.1 * 1.5) = sqrt(1.65) = 1.2845 inside 1.3,   f = -s_0
-//	s_1 = 0.5 < 0.7, A < 0: held,                             f = +0.7
-//
-//	L = (-1.2845 + 0.7) / 2
-//	g = -s_0 / (2*2) for both tokens of response 0, exactly 0 for response 1
-func TestHandGSPO(t *testing.T) {
-	o := gspo.New()
-	o.Surrogate = grpo.Clip{Low: 0.3, High: 0.3}
-	s := math.Sqrt(1.65)
-	stats, g := eval(t, o, hand())
-	require.InDelta(t, (-s+0.7)/2, stats.Loss(), 1e-15)
-	require.InDeltaSlice(t, []float64{-s / 4, -s / 4, 0}, g, 1e-15)
-	require.Equal(t, 0.5, stats.ClippedResponses())
-
-	// GSPO-token: the same value, and with one advantage a response the same gradient.
-	o.Ratio.Level = grpo.SequenceTokenLevel
-	stats, g = eval(t, o, hand())
-	require.InDelta(t, (-s+0.7)/2, stats.Loss(), 1e-15)
-	require.InDeltaSlice(t, []float64{-s / 4, -s / 4, 0}, g, 1e-15)
-
-	// GSPO+: L = (2 (-s_0) + 1 * 0.7) / 3, g = -s_0 / 3.
-	o = gspo.Plus()
-	o.Surrogate = grpo.Clip{Low: 0.3, High: 0.3}
-	stats, g = eval(t, o, hand())
-	require.InDelta(t, (-2*s+0.7)/3, stats.Loss(), 1e-15)
-	require.InDeltaSlice(t, []float64{-s / 3, -s / 3, 0}, g, 1e-15)
-}
-
-// The paper's bounds hold both responses of hand(): everything is exactly 0.
-func TestAClippedSequenceContributesExactlyZero(t *testing.T) {
-	for _, o := range []grpo.Objective{gspo.New(), gspo.Token(), gspo.Plus()} {
-		_, g := eval(t, o, hand())
-		require.Equal(t, []float64{0, 0, 0}, g)
-	}
 }
 
 // KL with the estimator k3 of DeepSeekMath, x = ref - lp:
@@ -117,8 +38,8 @@ func TestAClippedSequenceContributesExactlyZero(t *testing.T) {
 func TestHandKL(t *testing.T) {
 	o := grpo.New()
 	o.KL.Coefficient = 0.04
-	b := grpo.Batch[float64]{Offsets: []int{0, 1}, LogProbs: []float64{0}, RefLogProbs: ln(2), Advantages: []float64{0}}
-	stats, g := eval(t, o, b)
+	b := grpo.Batch[float64]{Offsets: []int{0, 1}, LogProbs: []float64{0}, RefLogProbs: hand.Ln(2), Advantages: []float64{0}}
+	stats, g := hand.Eval(t, o, b)
 	require.InDelta(t, 0.04*(1-math.Ln2), stats.Loss(), 1e-16)
 	require.InDelta(t, 0.04*-1, g[0], 1e-16)
 
@@ -140,7 +61,7 @@ func TestHandKL(t *testing.T) {
 	} {
 		o.KL = c.kl
 		o.KL.Coefficient = 1
-		stats, g := eval(t, o, b)
+		stats, g := hand.Eval(t, o, b)
 		require.InDelta(t, c.value, stats.Loss(), 1e-15, "%v", o.KL)
 		require.InDelta(t, c.slope, g[0], 1e-15, "%v", o.KL)
 	}
@@ -153,7 +74,7 @@ func TestKinks(t *testing.T) {
 	o := grpo.Objective{Surrogate: grpo.Clip{}, Aggregation: grpo.Sum{}}
 	for _, a := range []float64{1, -1} {
 		b := grpo.Batch[float64]{Offsets: []int{0, 1}, LogProbs: []float64{-3}, Advantages: []float64{a}}
-		stats, g := eval(t, o, b)
+		stats, g := hand.Eval(t, o, b)
 		require.Equal(t, -a, stats.Loss())
 		require.Equal(t, -a, g[0], "ratio 1 is inside [1, 1]")
 		all, _, _ := stats.ClipFraction()

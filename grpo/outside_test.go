@@ -11,6 +11,7 @@ import (
 
 	"github.com/grouprl/grouprl/grpo"
 	"github.com/grouprl/grouprl/grpo/grpotest"
+	"github.com/grouprl/grouprl/internal/hand"
 )
 
 // Published objectives of eight different kinds, built here on the exported
@@ -241,7 +242,7 @@ func TestObjectivesFromOutside(t *testing.T) {
 // log(1+1) + log(1+2).
 func TestRealByHand(t *testing.T) {
 	o := grpo.Objective{Ratio: grpo.Ratio{Level: grpo.SequenceLevel}, Surrogate: real{Tau: 1}, Aggregation: perResponse{}}
-	stats, g := eval(t, o, grpo.Batch[float64]{
+	stats, g := hand.Eval(t, o, grpo.Batch[float64]{
 		Offsets: []int{0, 1, 2, 3}, LogProbs: []float64{-1, -2, -3}, Advantages: []float64{1, 1, 1},
 		Rewards: []float64{1, 1, -1}, Groups: []int{5, 5, 5},
 	})
