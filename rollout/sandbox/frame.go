@@ -9,12 +9,13 @@ import (
 // Messages between a session and its supervisor, little-endian:
 //
 //	request  op byte ('L' load, 'R' run), flags byte (1: no prelude), 6 zero bytes, then
-//	         int64 wall ns, memory, output, stack, threads, files, cpu s, 0; then the
-//	         entry's name
+//	         int64 wall ns, memory, output, stack, threads, files; then the entry's name.
+//	         Descriptors: stdin (or the source), stdout, stderr, and the value's (with an
+//	         entry) or the compiled program's (with 'L')
 //	reply    'd', ready byte, late byte, 0, int32 wait status, int64 cpu ns, wall ns,
 //	         peak bytes, 0
 const (
-	requestSize = 8 + 8*8
+	requestSize = 8 + 6*8
 	replySize   = 8 + 4*8
 )
 
@@ -36,8 +37,7 @@ func appendRequest(dst []byte, op byte, p *Program, l Limits) []byte {
 		flags = 1
 	}
 	dst = append(dst, op, flags, 0, 0, 0, 0, 0, 0)
-	cpu := int64(l.Wall/time.Second) + 2
-	for _, n := range [8]int64{int64(l.Wall), l.Memory, l.Output, l.Stack, int64(l.Threads), int64(l.Files), cpu, 0} {
+	for _, n := range [6]int64{int64(l.Wall), l.Memory, l.Output, l.Stack, int64(l.Threads), int64(l.Files)} {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
 	}
 	return append(dst, p.Entry...)

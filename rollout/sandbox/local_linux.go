@@ -333,6 +333,29 @@ func knob(tier Tier, err error) string {
 
 var errNoLandlock = errors.New("landlock is not available")
 
+// programUID is the user on this machine that programs run as.
+func programUID(cfg Config) int {
+	if root := os.Geteuid(); root != 0 {
+		return root
+	}
+	return cfg.UID
+}
+
+// processes is a bound on the user's processes and threads in all: twice what there
+// are now, and 4096. It keeps a program that makes threads without end from using up
+// the machine's process numbers, where no namespace counts them apart.
+func processes(uid int) int {
+	n := 0
+	found, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
+	for _, p := range found {
+		var st unix.Stat_t
+		if unix.Stat(p, &st) == nil && int(st.Uid) == uid {
+			n++
+		}
+	}
+	return 2*n + 4096
+}
+
 func memoryTotal() int64 {
 	var si unix.Sysinfo_t
 	if unix.Sysinfo(&si) != nil {

@@ -17,11 +17,12 @@ import (
 
 // session is one fork of the template.
 type session struct {
-	runner  *LocalRunner
-	socket  *os.File
-	pidfd   int
-	release func() // gives the admission back
-	canary  bool   // this session runs the canary: its death is the machinery's
+	runner   *LocalRunner
+	template *template
+	socket   *os.File
+	pidfd    int
+	release  func() // gives the admission back
+	canary   bool   // this session runs the canary: its death is the machinery's
 
 	program Program
 	limits  Limits
@@ -33,7 +34,7 @@ type session struct {
 }
 
 // grace is how long a supervisor may take to answer beyond the wall limit.
-const grace = 10 * time.Second
+const grace = 30 * time.Second
 
 var identifier = regexp.MustCompile(`^[\pL_][\pL\pN_]{0,200}$`)
 
@@ -51,7 +52,6 @@ func (s *session) Load(ctx context.Context, p Program) (Result, error) {
 	if err == nil && r.Outcome == RuntimeError {
 		r.Outcome = CompileError
 	}
-	r.Stdout = nil // the compiled code
 	s.loaded = err == nil && r.Outcome == OK
 	return r, err
 }
@@ -74,15 +74,9 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 	}
 	var files memfiles
 	defer files.close()
-	in := files.add("in", input)
-	out := files.add("out", nil)
-	request := []int{in, out}
-	errs := files.add("err", nil)
-	request = append(request, errs)
-	value := -1
-	if op == 'R' && s.program.Entry != "" {
-		value = files.add("value", nil)
-		request = append(request, value)
+	fds := []int{files.add("in", input), files.add("out", nil), files.add("err", nil)}
+	if op == 'L' || s.program.Entry != "" {
+		fds = append(fds, files.add("value", nil))
 	}
 	if files.err != nil {
 		return r, &InfraError{"memory file", files.err}
@@ -91,7 +85,11 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 	s.socket.SetReadDeadline(time.Now().Add(s.limits.Wall + grace))
 	stop := context.AfterFunc(ctx, func() { s.kill() })
 	defer stop()
-	if err = send(s.socket, appendRequest(nil, op, &s.program, s.limits), request...); err != nil {
+	limits := s.limits
+	if op == 'L' {
+		limits.Output = max(limits.Output, recipe.Output) // the compiled program is written too
+	}
+	if err = send(s.socket, appendRequest(nil, op, &s.program, limits), fds...); err != nil {
 		return s.died(ctx, err)
 	}
 	message, _, err := receive(s.socket)
@@ -105,7 +103,10 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 	if err != nil {
 		return s.died(ctx, err)
 	}
-	if r, err = result(a, s.limits, &files, out, errs, value); err != nil {
+	if op == 'L' {
+		fds = fds[:3] // the compiled program is the supervisor's
+	}
+	if r, err = result(a, limits, &files, fds); err != nil {
 		s.kill()
 		return r, &InfraError{"run", err}
 	}
@@ -113,21 +114,21 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 }
 
 // result judges how a child ended.
-func result(a reply, l Limits, files *memfiles, out, errs, value int) (r Result, err error) {
+func result(a reply, l Limits, files *memfiles, fds []int) (r Result, err error) {
 	status := unix.WaitStatus(a.Status)
 	r = Result{CPU: a.CPU, Wall: a.Wall, Memory: a.Memory}
 	var over, overErr, overValue bool
-	if r.Stderr, overErr, err = files.tail(errs, int64(l.Stderr), l.Output); err != nil {
+	if r.Stderr, overErr, err = files.tail(fds[2], int64(l.Stderr), l.Output); err != nil {
 		return r, err
 	}
 	if !a.Ready && !a.Late {
 		return r, fmt.Errorf("a child could not be set up: %s", r.Stderr)
 	}
-	if r.Stdout, over, err = files.read(out, l.Output); err != nil {
+	if r.Stdout, over, err = files.read(fds[1], l.Output); err != nil {
 		return r, err
 	}
-	if value >= 0 {
-		if r.Value, overValue, err = files.read(value, l.Output); err != nil {
+	if len(fds) > 3 {
+		if r.Value, overValue, err = files.read(fds[3], l.Output); err != nil {
 			return r, err
 		}
 	}
@@ -139,7 +140,7 @@ func result(a reply, l Limits, files *memfiles, out, errs, value int) (r Result,
 	switch {
 	case over || overErr || overValue || r.Signal == int(unix.SIGXFSZ):
 		r.Outcome = OutputLimit
-	case a.Late || r.Signal == int(unix.SIGXCPU):
+	case a.Late:
 		r.Outcome = TimeLimit
 	case r.Signal != 0 && r.Signal == int(unix.SIGKILL) && a.Memory > l.Memory/2:
 		r.Outcome = MemoryLimit // the host's own limit came first
@@ -177,6 +178,9 @@ func (s *session) died(ctx context.Context, cause error) (Result, error) {
 			return Result{}, ctx.Err()
 		}
 		return Result{}, &InfraError{"run", fmt.Errorf("%w; and the canary: %w", cause, err)}
+	}
+	if s.template.dead() { // it took every session with it: no one program's doing
+		return Result{}, &InfraError{"run", cause}
 	}
 	s.crashed = true
 	return Result{Outcome: Crash, Stderr: []byte("the session ended: " + cause.Error() + "\n")}, nil

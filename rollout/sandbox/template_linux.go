@@ -44,6 +44,7 @@ type setup struct {
 	Preload    []string    `json:"preload"`
 	Filter     string      `json:"filter"`
 	FilterPID  []int       `json:"filter_pid"`
+	Processes  int         `json:"processes"` // of the user in all, where sessions share one count
 	PivotRoot  int         `json:"sys_pivot_root"`
 }
 
@@ -116,11 +117,13 @@ func (t *template) configure(cfg Config, tier Tier, py *interpreter) error {
 	s := setup{
 		Namespaces: tier == Namespaces, Landlock: tier == Landlock,
 		RO: paths, Links: links, Path: append([]string{}, cfg.Path...), Preload: append([]string{}, cfg.Preload...),
-		PivotRoot: unix.SYS_PIVOT_ROOT,
+		FilterPID: []int{}, PivotRoot: unix.SYS_PIVOT_ROOT,
 	}
-	s.FilterPID = []int{}
+	if tier != Namespaces {
+		s.Processes = processes(programUID(cfg))
+	}
 	if tier != Insecure {
-		program, pidAt := filter()
+		program, pidAt := filter(tier)
 		s.Filter, s.FilterPID = hex.EncodeToString(program), pidAt
 	}
 	data, err := json.Marshal(s)
@@ -177,7 +180,7 @@ func (t *template) start(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("%w: %s", err, t.log.String())
 	}
 	theirs.Close()
-	s := &session{socket: ours, pidfd: -1}
+	s := &session{template: t, socket: ours, pidfd: -1}
 	deadline := time.Now().Add(20 * time.Second)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d

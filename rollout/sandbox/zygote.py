@@ -26,7 +26,6 @@ import builtins
 import io
 import json
 import marshal
-import threading
 from types import ModuleType
 
 libc = ctypes.PyDLL(None, use_errno=True)
@@ -68,10 +67,13 @@ def mount(source, target, kind, flags, options=None):
     check(_mount(enc[0], enc[1], enc[2], flags, enc[3]), "mount %s on %s" % (source, target))
 
 
-def set_capabilities(mask):
-    header = ctypes.create_string_buffer(struct.pack("<Ii", 0x20080522, 0))
-    data = ctypes.create_string_buffer(struct.pack("<6I", mask, mask, 0, 0, 0, 0))
-    check(libc.capset(header, data), "capset")
+def capabilities(mask):
+    """The arguments of capset."""
+    return (ctypes.create_string_buffer(struct.pack("<Ii", 0x20080522, 0)),
+            ctypes.create_string_buffer(struct.pack("<6I", mask, mask, 0, 0, 0, 0)))
+
+
+NO_CAPABILITIES = capabilities(0)
 
 
 # ---- messages ----
@@ -93,7 +95,6 @@ def landlock_abi():
 
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
-DEV = WRITE_FILE | READ_FILE
 BOX_RIGHTS = WRITE_FILE | READ_FILE | READ_DIR | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12  # files, folders, links
 
 
@@ -161,7 +162,7 @@ def private_root(cfg):
     os.symlink(BOX, base + "/tmp")
     cfg["proc"] = True
     try:
-        mount("proc", base + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        mount_proc(base + "/proc")
     except OSError:
         cfg["proc"] = False  # a masked /proc, as containers have it: do without
     os.chdir(base)
@@ -172,22 +173,40 @@ def private_root(cfg):
     check(libc.sethostname(b"sandbox", 7), "sethostname")
 
 
+def mount_proc(where):
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    try:
+        mount("proc", where, "proc", flags, "subset=pid")
+    except OSError:
+        mount("proc", where, "proc", flags)
+
+
 DOT = ctypes.create_string_buffer(b".")
 
-# The leniency of the reference grader: these are there without an import.
-PRELUDE_STAR = ("string re datetime collections heapq bisect copy math random statistics itertools "
-                "functools operator io json builtins typing").split()
-PRELUDE_NAMES = PRELUDE_STAR + ["sys"]
+# The leniency of the reference grader: these modules and their names are there without
+# an import. They are made builtins, so that a program's own module is small.
+PRELUDE = ("string re datetime collections heapq bisect copy math random statistics itertools "
+           "functools operator io sys json builtins typing").split()
 
 
-def prelude():
+def add_prelude():
+    # Not random's reseeding at every fork: it costs, and verdicts should be reproducible.
+    register, os.register_at_fork = os.register_at_fork, lambda **_: None
+    import random
+    os.register_at_fork = register
+    random.seed(0)
     names = {}
-    for m in PRELUDE_STAR:
+    for m in PRELUDE:
         exec("from %s import *" % m, names)
-    for m in PRELUDE_NAMES:
+    for m in PRELUDE:
         exec("import %s" % m, names)
-    names.pop("__builtins__", None)
-    return names
+    for name in list(names):
+        if not hasattr(builtins, name):
+            setattr(builtins, name, names[name])
+            added.append(name)
+
+
+added = []  # what a strict program does without
 
 
 def template():
@@ -198,11 +217,6 @@ def template():
     try:
         cfg = json.loads(data)
         procfd = os.open("/proc", os.O_PATH | os.O_CLOEXEC) if os.path.isdir("/proc") else -1
-        try:
-            with open("/proc/self/oom_score_adj", "w") as f:
-                f.write("1000")
-        except OSError:
-            pass
         if cfg["namespaces"]:
             private_root(cfg)
         else:
@@ -211,8 +225,14 @@ def template():
         sys.path.extend(cfg["path"])
         for name in cfg["preload"]:
             __import__(name)
-        cfg["names"] = prelude()
-        cfg["filter"] = bytes.fromhex(cfg["filter"])
+        sys.argv = ["solution.py"]
+        open_streams()
+        for name in ("exit", "quit"):
+            setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+        add_prelude()
+        filter = bytes.fromhex(cfg["filter"])
+        code = ctypes.create_string_buffer(filter, len(filter))
+        cfg["filter"] = code, ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(filter) // 8, ctypes.addressof(code)))
         cfg["abi"] = landlock_abi()
         prctl("PR_SET_DUMPABLE", 4, 0)
         prctl("PR_SET_NO_NEW_PRIVS", 38, 1)
@@ -220,9 +240,6 @@ def template():
         number = e.errno if isinstance(e, OSError) else 0
         control.send(json.dumps({"error": "%s: %s" % (type(e).__name__, e), "errno": number or 0}).encode())
         os._exit(1)
-    for name in ("exit", "quit"):
-        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
-    builtins.copyright = builtins.credits = builtins.license = None
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
@@ -274,12 +291,12 @@ def enter_session(cfg, procfd, fd):
         if os.fork() != 0:  # the child is process 1 of the new namespace
             os._exit(0)
         if cfg["proc"]:
-            mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+            mount_proc("/proc")
         mount_box()
         for capability in range(64):
             if _prctl(24, capability, 0, 0, 0) < 0:  # PR_CAPBSET_DROP
                 break
-        set_capabilities(1 << 21)  # CAP_SYS_ADMIN in its own namespaces: to renew the work folder
+        check(libc.capset(*capabilities(1 << 21)), "capset")  # CAP_SYS_ADMIN in its own namespaces: to renew the work folder
     else:
         prctl("PR_SET_PDEATHSIG", 1, signal.SIGKILL)
     if fd == SOCK:
@@ -288,11 +305,11 @@ def enter_session(cfg, procfd, fd):
     os.closerange(3, SOCK)
     os.closerange(SOCK + 1, 1024)
     if cfg["abi"]:
+        rules = [("/dev/" + d, READ_FILE) for d in ("zero", "random", "urandom")]
+        rules += [("/dev/" + d, READ_FILE | WRITE_FILE) for d in ("null", "full")]
         if cfg["namespaces"]:
-            rules = [("/dev/" + d, DEV) for d in ("null", "zero", "full", "random", "urandom")]
             rules += [("/", READ_FILE | READ_DIR), (os.path.dirname(BOX), BOX_RIGHTS)]
         elif cfg["landlock"]:
-            rules = [("/dev/null", DEV), ("/dev/zero", READ_FILE), ("/dev/full", DEV), ("/dev/random", READ_FILE), ("/dev/urandom", READ_FILE)]
             rules += [(p, READ_FILE | READ_DIR if os.path.isdir(p) else READ_FILE) for p in cfg["ro"]]
         else:
             rules = None
@@ -327,11 +344,12 @@ def renew_box():
 
 # ---- a session ----
 
-REQUEST = struct.Struct("<cBxxxxxx8q")  # op, flags, then wall, memory, output, stack, threads, files, cpu, 0
+REQUEST = struct.Struct("<cBxxxxxx6q")  # op, flags, then wall, memory, output, stack, threads, files
 REPLY = struct.Struct("<cBBxi4q")  # kind, ready, timed out, wait status, cpu ns, wall ns, peak bytes, 0
 
 
 def session(cfg, sock):
+    cfg["session"] = os.getpid()
     sock.send(b"r")
     poller = select.poll()
     poller.register(sock, 0)
@@ -339,10 +357,11 @@ def session(cfg, sock):
         data, fds = receive(sock)
         if not data:
             os._exit(0)
-        op, flags, wall, memory, output, stack, threads, files, cpu, _ = REQUEST.unpack_from(data)
+        op, flags, wall, memory, output, stack, threads, files = REQUEST.unpack_from(data)
         entry = data[REQUEST.size:].decode()
-        if op == b"L":  # fds: source, code, stderr
-            os.dup2(fds[1], CODE, False)
+        if op == b"L":  # the last one takes the compiled program
+            os.dup2(fds[-1], CODE, False)
+            os.close(fds.pop())
         if cfg["namespaces"]:
             renew_box()
         started = time.monotonic_ns()
@@ -350,12 +369,12 @@ def session(cfg, sock):
         pid = os.fork()
         if pid == 0:
             try:
-                limit(cfg, fds, w, op, bool(entry), memory, output, stack, threads, files, cpu)
+                limit(cfg, fds, w, memory, output, stack, threads, files)
             except BaseException as e:
                 os.write(2, ("set-up: %s: %s\n" % (type(e).__name__, e)).encode())
                 os._exit(1)
             if op == b"L":
-                compile_program(fds[0])
+                compile_program()
             run_program(cfg, entry, flags)
         os.close(w)
         for fd in fds:
@@ -386,50 +405,52 @@ def session(cfg, sock):
 
 # ---- a child: from here on nothing is trusted afterwards ----
 
-def limit(cfg, fds, w, op, value, memory, output, stack, threads, files, cpu):
+def limit(cfg, fds, w, memory, output, stack, threads, files):
     """Everything that a child loses before the first submitted byte is read."""
     if not cfg["namespaces"]:
         prctl("PR_SET_PDEATHSIG", 1, signal.SIGKILL)
-    os.setsid()
-    if op == b"L":
-        null = os.open("/dev/null", os.O_RDWR)
-        os.dup2(null, 0)
-        os.dup2(null, 1)
-        os.dup2(fds[2], 2)
-    else:
-        os.dup2(fds[0], 0)
-        os.dup2(fds[1], 1)
-        os.dup2(fds[2], 2)
-        if value:
-            os.dup2(fds[3], 3)
+        if os.getppid() != cfg["session"]:
+            os._exit(1)
+    for to, fd in enumerate(fds):  # every one is 3 or more, in the order of to
+        os.dup2(fd, to)
     if cfg["namespaces"]:
         os.chdir(BOX)
-    set_capabilities(0)
+    prctl("PR_SET_DUMPABLE", 4, 1)  # or /proc/self is not its own
+    die_first()
+    check(libc.capset(*NO_CAPABILITIES), "capset")
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     setrlimit = resource.setrlimit
     setrlimit(resource.RLIMIT_CORE, (0, 0))
-    setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     setrlimit(resource.RLIMIT_FSIZE, (output + 1, output + 1))
     setrlimit(resource.RLIMIT_NOFILE, (files, files))
     setrlimit(resource.RLIMIT_STACK, (stack, stack))
     setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
     setrlimit(resource.RLIMIT_MSGQUEUE, (0, 0))
     if cfg["namespaces"]:
-        setrlimit(resource.RLIMIT_NPROC, (threads + 2, threads + 2))
+        setrlimit(resource.RLIMIT_NPROC, (threads + 1, threads + 1))  # with the supervisor
+    elif cfg["processes"]:
+        setrlimit(resource.RLIMIT_NPROC, (cfg["processes"], cfg["processes"]))
     setrlimit(resource.RLIMIT_AS, (memory, memory))
     if cfg["abi"]:
         syscall("landlock_restrict_self", SYS_LANDLOCK + 2, RULES, 0)
-    filter = cfg["filter"]
-    if filter:
-        program = bytearray(filter)
+    code, program = cfg["filter"]
+    if len(code):
         pid = os.getpid()
         for at in cfg["filter_pid"]:
-            struct.pack_into("<I", program, at, pid)
-        code = (ctypes.c_char * len(program)).from_buffer(program)
-        head = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(program) // 8, ctypes.addressof(code)))
-        prctl("PR_SET_SECCOMP", 22, 2, ctypes.addressof(head))
+            struct.pack_into("<I", code, at, pid)
+        prctl("PR_SET_SECCOMP", 22, 2, ctypes.addressof(program))
     os.write(w, b"R")
-    os.closerange(3 + value, SOCK if op == b"R" else fds[0])
+    os.closerange(len(fds), CODE)
+
+
+def die_first():
+    """Makes this process the first that the kernel kills for want of memory."""
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"1000")
+        os.close(fd)
+    except OSError:
+        pass
 
 
 def open_stream(fd, mode, name, errors):
@@ -441,17 +462,27 @@ def open_stream(fd, mode, name, errors):
 
 
 def open_streams():
+    """Standard streams as the interpreter makes them. Nothing is read or written before
+    a child has its own descriptors, so all children can have them ready-made."""
+    log = os.dup(2)
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
     sys.stdin = sys.__stdin__ = open_stream(0, "r", "<stdin>", "strict")
     sys.stdout = sys.__stdout__ = open_stream(1, "w", "<stdout>", "strict")
     sys.stderr = sys.__stderr__ = open_stream(2, "w", "<stderr>", "backslashreplace")
+    os.dup2(log, 2)
+    os.close(log)
+    os.close(null)
 
 
-def compile_program(source):
+def read_all(fd):
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def compile_program():
     try:
-        open_streams()
-        os.closerange(SOCK, CODE)
-        size = os.fstat(source).st_size
-        code = compile(os.pread(source, size, 0), "solution.py", "exec", 0, True)
+        code = compile(read_all(0), "solution.py", "exec", 0, True)
         data = marshal.dumps(code)
         while data:
             data = data[os.write(CODE, data):]
@@ -497,10 +528,12 @@ def report(e):
     return 1
 
 
-def finish(status):
+def finish(status, names):
     """What the interpreter does at its end, short of taking itself apart."""
+    streams = sys.__stdout__, sys.__stderr__
     try:
-        threading._shutdown()
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()
     except BaseException as e:
         report(e)
     try:
@@ -514,39 +547,36 @@ def finish(status):
         report(e)
         status = 120
     try:
-        sys.stderr.flush()
+        names.clear()  # files that it left open write what they hold
     except BaseException:
         pass
+    for stream in (sys.stderr,) + streams:
+        try:
+            stream.flush()
+        except BaseException:
+            pass
     os._exit(status)
 
 
 def run_program(cfg, entry, strict):
-    status = 1
+    status, names = 1, {}
     try:
-        open_streams()
         gc.enable()
-        code = os.pread(CODE, os.fstat(CODE).st_size, 0)
-        os.closerange(SOCK, CODE + 1)
-        code = marshal.loads(code)
-        main = ModuleType("__main__")
+        code = marshal.loads(read_all(CODE))
+        os.close(CODE)
+        main = sys.modules["__main__"] = ModuleType("__main__")
         names = main.__dict__
         names["__builtins__"] = builtins
         names["__file__"] = "solution.py"
-        sys.modules["__main__"] = main
-        sys.argv = ["solution.py"]
-        if not strict:
-            names.update(cfg["names"])
-            names["stdin"], names["stdout"], names["stderr"] = sys.stdin, sys.stdout, sys.stderr
+        if strict:
+            for name in added:
+                delattr(builtins, name)
+        else:
             sys.setrecursionlimit(50000)
         if not entry:
-            cfg = None
-            try:
-                exec(code, names)
-                status = 0
-            except SystemExit as e:
-                status = exit_status(e.code)
-            finish(status)
-        text = os.read(0, 0) if not entry else read_all(0)
+            exec(code, names)
+            finish(0, names)
+        text = read_all(0)
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
@@ -573,12 +603,7 @@ def run_program(cfg, entry, strict):
         except BaseException:
             pass
         os._exit(status)
-    finish(status)
-
-
-def read_all(fd):
-    size = os.fstat(fd).st_size
-    return os.pread(fd, size, 0)
+    finish(status, names)
 
 
 def encode(value, cap):

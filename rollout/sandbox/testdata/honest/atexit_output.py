@@ -1,0 +1,5 @@
+# Honest: output at exit
+# Prints: start\nend\n
+import atexit
+atexit.register(lambda: print("end"))
+print("start")

@@ -1,0 +1,5 @@
+# Honest: to close standard output itself
+# Prints: x\n
+import sys
+print("x")
+sys.stdout.close()

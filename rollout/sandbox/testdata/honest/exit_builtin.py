@@ -1,0 +1,5 @@
+# Honest: exit() and quit(), which -S takes away
+# Prints: before\n
+print("before")
+exit()
+print("after")

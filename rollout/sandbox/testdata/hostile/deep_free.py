@@ -1,0 +1,14 @@
+# Tries: a structure whose freeing recurses
+# Accepts: RuntimeError OK TimeLimit
+# Must not: take the session with it
+# Wall: 4s
+class Node:
+    pass
+
+
+head = None
+for _ in range(2000000):
+    n = Node()
+    n.next = head
+    head = n
+del head, n

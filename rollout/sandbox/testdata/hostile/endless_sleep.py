@@ -1,0 +1,5 @@
+# Tries: to wait for ever, with no CPU time spent
+# Accepts: TimeLimit
+# Must not: wait on after its time
+import time
+time.sleep(1e6)

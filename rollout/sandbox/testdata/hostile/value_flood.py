@@ -1,0 +1,10 @@
+# Tries: a returned value without end
+# Accepts: OutputLimit MemoryLimit TimeLimit
+# Must not: pass the limit
+# Entry: f
+# Wall: 8s
+def f():
+    x = []
+    x.append(x)
+    x.append(x)
+    return x
