@@ -14,6 +14,22 @@
 // the variance, epsilon and its place, singleton groups, groups of equal rewards,
 // NaN rewards, truncated responses.
 //
+// # Estimators
+//
+//	GroupRelative      (r - baseline)/scale: GRPO; DrGRPO, RLOO, BatchScaled, OPO, AsymRE, FlashReinforce, ReMax, RawReward
+//	Whitened           the same, whitened over responses or tokens: ReinforcePlusPlusBaseline
+//	SignWeighted       the same, scaled by sign: PSR, NSR, WeightedReinforce
+//	GPG, MaxRL         centred, scaled by the share of rewarded responses
+//	PassKArgmax, PassK, PKPO  the best of k counts
+//	GDPO               several rewards, each normalised on its own
+//	TokenReturns       [T] discounted returns: ReinforcePlusPlus
+//	GAE, OTB           [T] with a critic's values; with a baseline for each position
+//	Teacher, RLSD, CenteredKL  [T] a GroupRelative shaped by another model's log-probabilities
+//
+// Beside them stand Informative (dynamic sampling's test), KLReward (a divergence in the
+// reward), Whitening, and EMA (a baseline with a memory). Step-level grouping (GiGPO,
+// hierarchical GRPO) is a sum of two calls with different Groups.
+//
 // # What holds for every estimator
 //
 //   - The result of a response has the same bits in whatever order the responses come.

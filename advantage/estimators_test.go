@@ -39,6 +39,13 @@ func TestNamed(t *testing.T) {
 	}
 }
 
+func TestGPGCountsRewardsThatAreNotZero(t *testing.T) {
+	// Three of six count as rewarded, the punished one with them: alpha 2. Left out, two of five.
+	in := advantage.Input{Rewards: []float64{1, 0, -1, 0, 1, 0}, Groups: []int{0, 0, 1, 1, 2, 2}, Truncated: []bool{false, false, false, false, true, false}}
+	require.Equal(t, []float64{1, -1, -1, 1, 0, -1}, estimate(t, advantage.GPG{}, in))
+	require.Equal(t, []float64{1.25, -1.25, -1.25, 1.25, 0, 0}, estimate(t, advantage.GPG{Overlong: advantage.Exclude}, in))
+}
+
 func TestMaxRL(t *testing.T) {
 	// One of four is right: (1 - 1/4)/(1/4) = 3 and -1, with -1 for wrong as with 0.
 	in := advantage.Input{Rewards: []float64{1, -1, 0, -1, -1, -1, 1}, Groups: []int{0, 0, 0, 0, 1, 1, 2}}
@@ -102,6 +109,13 @@ func TestGDPO(t *testing.T) {
 	require.Equal(t, []float64{1, -1}, dst)
 	require.NoError(t, advantage.GDPO{}.Estimate(dst, &in))
 	require.Equal(t, []float64{0, 0}, dst, "the components cancel")
+	// A truncated response is in means, deviations and whitening, or in none of them.
+	in = advantage.Input{Groups: []int{0, 0, 0}, Components: [][]float64{{1, 0, 2}, {0, 0, 0}}, Truncated: []bool{false, false, true}}
+	dst = make([]float64, 3)
+	require.NoError(t, advantage.GDPO{}.Estimate(dst, &in)) // 1 0 2 and their own deviation, sqrt(2/3)
+	near(t, []float64{0, -math.Sqrt(1.5), 0}, dst)
+	require.NoError(t, advantage.GDPO{Of: advantage.GroupRelative{Overlong: advantage.Exclude}}.Estimate(dst, &in))
+	require.Equal(t, []float64{1, -1, 0}, dst)
 	// A NaN in one component takes the response out of all.
 	in = advantage.Input{Groups: []int{0, 0, 0}, Components: [][]float64{{1, 0, 5}, {10, 30, math.NaN()}}}
 	dst = make([]float64, 3)
@@ -198,6 +212,10 @@ func TestCenteredKL(t *testing.T) {
 	in.LogProbs = []float64{-1, nan, -1, -1, -1}
 	in.RefLogProbs = []float64{-2, nan, -1, -1, -4} // d = 1 0 0 3, mean 1
 	require.Equal(t, []float64{1, 0, 1.5, -0.5, -2}, estimateTokens(t, advantage.CenteredKL{Coefficient: 0.5}, in))
+	in.Truncated = []bool{false, true} // alone, A = 0; the mean of d is 1, or 1/2 without the truncated
+	require.Equal(t, []float64{1, 0, 1.5, 0, 0}, estimateTokens(t, advantage.CenteredKL{Coefficient: 0.5}, in))
+	of := advantage.GroupRelative{Overlong: advantage.Exclude}
+	require.Equal(t, []float64{-0.25, 0, 0.25, 0, 0}, estimateTokens(t, advantage.CenteredKL{Of: of, Coefficient: 0.5}, in))
 }
 
 func TestKLReward(t *testing.T) {

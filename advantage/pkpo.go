@@ -120,14 +120,12 @@ func (o *PKPO) group(dst []float64, g *workspace, p int) {
 		if k == 1 {
 			best = own
 		}
-		switch {
-		case p > 0 && sorted[p-1] == x: // as its equal
-			result[p] = result[p-1]
-		case baseline == PKPOLeaveOneOutMinusOne:
+		switch baseline { // of equal rewards the first one's result is taken
+		case PKPOLeaveOneOutMinusOne:
 			result[p] = scale * (float64(share*own) - withHead)
-		case baseline == PKPOLeaveOneOut:
+		case PKPOLeaveOneOut:
 			result[p] = scale * (best - (withoutHead + withoutTail[p]))
-		case baseline == PKPOPlain:
+		case PKPOPlain:
 			result[p] = scale * (best + low)
 		}
 		if p < n-1 {
