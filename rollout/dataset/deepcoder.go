@@ -34,5 +34,8 @@ func DeepCoder(r *Row) (*rollout.Problem, error) {
 	if p.Entry, err = r.functionName("metadata"); err != nil {
 		return nil, err
 	}
-	return p, r.columns(p, "tests")
+	if err := r.columns(p, "tests"); err != nil {
+		return nil, err
+	}
+	return p, nil
 }

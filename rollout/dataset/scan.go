@@ -218,6 +218,7 @@ func (s *scanner) text() error {
 		return err
 	}
 	for {
+		s.plain()
 		c, err := s.byte()
 		switch {
 		case err != nil:
@@ -232,6 +233,20 @@ func (s *scanner) text() error {
 			}
 		}
 	}
+}
+
+// plain reads what is in the buffer up to a byte that means something in a string.
+func (s *scanner) plain() {
+	buffered, _ := s.r.Peek(s.r.Buffered()) // what is buffered can be peeked at
+	n := 0
+	for n < len(buffered) && buffered[n] != '"' && buffered[n] != '\\' && buffered[n] >= ' ' {
+		n++
+	}
+	if s.keep {
+		s.kept = append(s.kept, buffered[:n]...)
+	}
+	s.at += int64(n)
+	s.r.Discard(n)
 }
 
 // escape reads what follows a backslash.

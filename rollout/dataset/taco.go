@@ -35,7 +35,10 @@ func TACO(r *Row) (*rollout.Problem, error) {
 	if p.Reference, err = r.firstText("solutions"); err != nil {
 		return nil, err
 	}
-	return p, r.columns(p, "input_output")
+	if err := r.columns(p, "input_output"); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // columns fills in the entry and the tests from a member that has both.

@@ -17,7 +17,8 @@ import (
 // is a wrong test.
 type unquoter struct {
 	r       *bufio.Reader
-	pending []byte // decoded, not yet read
+	decoded []byte // room for some thousand bytes, used again and again
+	pending []byte // the part of decoded that is not yet read
 	began   bool
 	err     error
 }
@@ -31,6 +32,7 @@ func (u *unquoter) Read(p []byte) (int, error) {
 	}
 	for len(u.pending) == 0 && u.err == nil {
 		u.err = u.fill()
+		u.pending = u.decoded
 		if u.err == io.EOF && !u.began {
 			u.err = io.ErrUnexpectedEOF
 		}
@@ -45,7 +47,7 @@ func (u *unquoter) Read(p []byte) (int, error) {
 
 // fill decodes some thousand bytes, or to the end.
 func (u *unquoter) fill() error {
-	u.pending = u.pending[:0]
+	u.decoded = u.decoded[:0]
 	if !u.began {
 		if c, err := u.byte(); err != nil {
 			return err
@@ -54,7 +56,8 @@ func (u *unquoter) fill() error {
 		}
 		u.began = true
 	}
-	for len(u.pending) < 4096 {
+	for len(u.decoded) < 4096 {
+		u.plain()
 		c, err := u.byte()
 		switch {
 		case err != nil:
@@ -66,7 +69,7 @@ func (u *unquoter) fill() error {
 		case c < ' ':
 			err = fmt.Errorf("JSON string has control character %q", c)
 		case c < utf8.RuneSelf:
-			u.pending = append(u.pending, c)
+			u.decoded = append(u.decoded, c)
 		default:
 			err = u.rune()
 		}
@@ -75,6 +78,17 @@ func (u *unquoter) fill() error {
 		}
 	}
 	return nil
+}
+
+// plain decodes what is in the buffer up to a byte that is not simply itself.
+func (u *unquoter) plain() {
+	buffered, _ := u.r.Peek(u.r.Buffered()) // what is buffered can be peeked at
+	n := 0
+	for n < len(buffered) && buffered[n] >= ' ' && buffered[n] < utf8.RuneSelf && buffered[n] != '"' && buffered[n] != '\\' {
+		n++
+	}
+	u.decoded = append(u.decoded, buffered[:n]...)
+	u.r.Discard(n)
 }
 
 // byte reads a byte; a string that does not end is an error.
@@ -98,7 +112,7 @@ func (u *unquoter) rune() error {
 	if r == utf8.RuneError && size == 1 {
 		return errors.New("JSON string is not valid UTF-8")
 	}
-	u.pending = utf8.AppendRune(u.pending, r)
+	u.decoded = utf8.AppendRune(u.decoded, r)
 	return nil
 }
 
@@ -109,7 +123,7 @@ func (u *unquoter) escape() error {
 		return err
 	}
 	if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 {
-		u.pending = append(u.pending, "\"\\/\b\f\n\r\t"[i])
+		u.decoded = append(u.decoded, "\"\\/\b\f\n\r\t"[i])
 		return nil
 	}
 	if c != 'u' {
@@ -139,7 +153,7 @@ func (u *unquoter) escape() error {
 			return fmt.Errorf("JSON string has half of a surrogate pair, \\u%04x", high)
 		}
 	}
-	u.pending = utf8.AppendRune(u.pending, r)
+	u.decoded = utf8.AppendRune(u.decoded, r)
 	return nil
 }
 
