@@ -174,30 +174,32 @@ func TestCatalogueInAnyOrder(t *testing.T) {
 }
 
 func TestCatalogueAtTruncatedAndMasked(t *testing.T) {
-	rng := rand.New(rand.NewPCG(13, 14))
 	for name, e := range catalogue {
-		in := nonEmpty(rng)
-		dst := make([]float64, size(e, &in)+2)
-		for i := range dst {
-			dst[i] = 77
-		}
-		if !e.PerToken() {
-			dst = dst[:len(in.Rewards)]
-		}
-		require.NoError(t, e.Estimate(dst, &in), name)
-		for i := range in.Rewards {
+		rng := rand.New(rand.NewPCG(13, 14))
+		for range 20 {
+			in := nonEmpty(rng)
+			dst := make([]float64, size(e, &in)+2)
+			for i := range dst {
+				dst[i] = 77
+			}
 			if !e.PerToken() {
-				require.True(t, !in.Truncated[i] || dst[i] == 0, name)
-				continue
+				dst = dst[:len(in.Rewards)]
 			}
-			for at := in.Offsets[i]; at < in.Offsets[i+1]; at++ {
-				require.True(t, !in.Truncated[i] && in.Mask[at] || dst[at] == 0, name)
+			require.NoError(t, e.Estimate(dst, &in), name)
+			for i := range in.Rewards {
+				if !e.PerToken() {
+					require.True(t, !in.Truncated[i] || dst[i] == 0, name)
+					continue
+				}
+				for at := in.Offsets[i]; at < in.Offsets[i+1]; at++ {
+					require.True(t, !in.Truncated[i] && in.Mask[at] || dst[at] == 0, name)
+				}
 			}
-		}
-		if e.PerToken() { // what is not the step's stays
-			require.Equal(t, []float64{77, 77}, dst[len(dst)-2:], name)
-			for _, x := range dst[:in.Offsets[0]] {
-				require.Equal(t, 77.0, x, name)
+			if e.PerToken() { // what is not the step's stays
+				require.Equal(t, []float64{77, 77}, dst[len(dst)-2:], name)
+				for _, x := range dst[:in.Offsets[0]] {
+					require.Equal(t, 77.0, x, name)
+				}
 			}
 		}
 	}

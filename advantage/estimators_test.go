@@ -273,8 +273,15 @@ func TestEMA(t *testing.T) {
 
 	require.Error(t, e.Update([]int{7, 8}, []float64{1, math.NaN()}))
 	require.Error(t, e.Update([]int{7, 8}, []float64{1}))
+	require.Error(t, e.Update([]int{8, 7, 7}, []float64{1, 1.7e308, -1.7e308}), "the mean overflows")
 	require.Error(t, e.Baselines(dst, []int{7}))
 	bad := advantage.EMA{Decay: 2}
 	require.Error(t, bad.Update([]int{7}, []float64{1}))
 	require.Equal(t, back, e, "nothing has changed")
+
+	e = advantage.EMA{Decay: 0.5, Initial: 4}
+	require.NoError(t, e.Baselines(dst, []int{1, 1, 1}))
+	require.Equal(t, []float64{4, 4, 4}, dst)
+	require.NoError(t, e.Update([]int{1}, []float64{0}))
+	require.Equal(t, map[int]float64{1: 2}, e.Values)
 }
