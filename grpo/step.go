@@ -13,8 +13,9 @@ func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
 	}
 	r, spec := &s.r, &rd.o.Ratio
 	r.LogRatio, r.Ratio = s.logRatio, s.ratio
-	for t, x := range r.Anchor {
-		s.d[t] = s.lp[t] - x
+	lp, d := s.lp[:n], s.d[:n]
+	for t, x := range r.Anchor[:n] {
+		d[t] = lp[t] - x
 	}
 	if !finite(sum(s.d)) {
 		return length, s.badToken("LogRatio", i, s.d, func(t int) bool { return !finite(s.d[t]) })
@@ -80,7 +81,7 @@ func (w *worker[F]) attempt(e *Evaluator[F], i int) error {
 	}
 	n := len(s.lp)
 	if n == 0 {
-		e.scatter(s, i)
+		e.clearRows(s, i)
 		w.stats.skipped(length)
 		return nil
 	}
@@ -238,7 +239,7 @@ func (s *scratch) surrogate(o *Objective, i int) error {
 	return nil
 }
 
-// write scatters s.grad and the token losses to the response's rows.
+// write puts s.grad and the token losses to the response's rows.
 func (e *Evaluator[F]) write(s *scratch, i int, entropySlope float64) error {
 	o := e.reading.o
 	if e.scale != 1 {
@@ -251,7 +252,7 @@ func (e *Evaluator[F]) write(s *scratch, i int, entropySlope float64) error {
 			return s.badToken("Gradient", i, s.grad, func(t int) bool { return F(s.grad[t])-F(s.grad[t]) != 0 })
 		}
 	}
-	e.scatter(s, i)
+	e.clearRows(s, i)
 	put(e.dst.LogProbs, s, s.grad, e.add)
 	if len(e.dst.Entropies) > 0 && o.Entropy.on() {
 		slope := entropySlope * e.scale
@@ -275,12 +276,12 @@ func (e *Evaluator[F]) write(s *scratch, i int, entropySlope float64) error {
 	return nil
 }
 
-// scatter clears the rows of response i that put will not overwrite.
-func (e *Evaluator[F]) scatter(s *scratch, i int) {
-	if e.add {
+// clearRows clears the rows of response i, which put then overwrites in part.
+func (e *Evaluator[F]) clearRows(s *scratch, i int) {
+	from, to := e.reading.b.Offsets[i], e.reading.b.Offsets[i+1]
+	if e.add || len(s.lp) == to-from && len(e.dst.Entropies) == 0 {
 		return
 	}
-	from, to := e.reading.b.Offsets[i], e.reading.b.Offsets[i+1]
 	for _, x := range [...][]F{e.dst.LogProbs, e.dst.Entropies, e.dst.Losses} {
 		if len(x) > 0 {
 			clear(x[from:to])
@@ -291,6 +292,13 @@ func (e *Evaluator[F]) scatter(s *scratch, i int) {
 // put writes one number a counted token to dst [T].
 func put[F Float](dst []F, s *scratch, x []float64, add bool) {
 	if len(dst) == 0 {
+		return
+	}
+	if !add && len(s.tokens) == 0 { // consecutive
+		dst = dst[s.from : s.from+len(x)]
+		for t, v := range x {
+			dst[t] = F(v)
+		}
 		return
 	}
 	for t, v := range x {
