@@ -167,7 +167,6 @@ func (l *literal) list(depth int) error {
 
 // number reads an integer or a float, with a sign if it has one.
 func (l *literal) number() error {
-	from := l.at
 	if c := l.text[l.at]; c == '+' || c == '-' {
 		l.at++
 		if c == '-' {
@@ -175,7 +174,7 @@ func (l *literal) number() error {
 		}
 		l.next()
 	}
-	from = l.at
+	from := l.at
 	for l.at < len(l.text) {
 		c := l.text[l.at]
 		exponent := l.at > from && l.text[l.at-1]|0x20 == 'e' && !strings.HasPrefix(strings.ToLower(l.text[from:l.at]), "0x")

@@ -273,7 +273,7 @@ func FuzzRLVR(f *testing.F) {
 
 func FuzzLiveCodeBench(f *testing.F) {
 	fuzz(f, LiveCodeBench,
-		`{"question_id": "i", "question_content": "q", "contest_date": "2024-08-01T00:00:00", "public_test_cases": "[{\"input\": \"1\", \"output\": \"2\", \"testtype\": \"stdin\"}]", "private_test_cases": "eJxrYJ2qyMgABj2MelnFmVkp+Xl56Qpq0dVKqXmlBUpWVkqGSjpKpSWlSlZKRrW1tbF6APeMDiI=", "metadata": "{}"}`,
+		`{"question_id": "i", "question_content": "q", "contest_date": "2024-08-01T00:00:00", "public_test_cases": "[{\"input\": \"1\", \"output\": \"2\", \"testtype\": \"stdin\"}]", "private_test_cases": "eJxrYJlqwQABPSbR1UqZeQWlJUpWCkqGSjoKSvmlJVCuEYhbklpcUlJZkAoSKC5JycxTqo2dogcAOgkSqg==", "metadata": "{}"}`,
 		`{"question_content": "q", "public_test_cases": "[{\"input\": \"1\", \"output\": \"2\", \"testtype\": \"functional\"}]", "metadata": "{\"func_name\": \"f\"}"}`)
 }
 
