@@ -1,0 +1,5 @@
+//go:build noasm || purego
+
+package simd
+
+const pure = true
