@@ -47,3 +47,16 @@ func TestObjectiveFlag(t *testing.T) {
 		t.Errorf("-help: exit status %d", status)
 	}
 }
+
+// The control corpus has as many mistakes, none of them systematic, and all else is
+// the same.
+func TestControlIsOneFlag(t *testing.T) {
+	plain, control := newRecipe(options{seed: 4}), newRecipe(options{seed: 4, control: true})
+	if control.Systematic != 0 || control.Random <= plain.Random {
+		t.Errorf("flaws %v and %v", control.Systematic, control.Random)
+	}
+	control.Systematic, control.Random, control.Control = plain.Systematic, plain.Random, false
+	if !reflect.DeepEqual(plain, control) {
+		t.Errorf("more than the flaws differs: %s", difference(plain, control))
+	}
+}

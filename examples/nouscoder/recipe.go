@@ -43,7 +43,7 @@ func newRecipe(o options) recipe {
 		Seed: o.seed, Control: o.control, Objectives: o.objectives,
 		WarmSteps: 800, WarmBatch: 16, WarmRate: 4e-3, Systematic: 0.67, Random: 0.3,
 		Steps: 40, Groups: 24, Samples: 8, Rounds: 3, Minibatches: 4, Rate: 3e-4, Simple: 0.25, Tests: 4,
-		Windows:   []int{80, 112},
+		Windows:   []int{80, 96},
 		EvalEvery: 5, EvalProblems: 120, Reported: 320, EvalSamples: 2, EvalTests: 5,
 	}
 	if o.smoke {

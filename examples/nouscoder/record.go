@@ -121,7 +121,7 @@ func (r *record) average() {
 
 // line is what the progress bar says about the step.
 func (r *record) line() string {
-	return fmt.Sprintf("pass %2.0f%% | groups %2d of %2d, all right %2d, all wrong %2d | clipped %4.1f%% of tokens, %4.1f%% of programs | cut %2.0f%% | generator idle %2.0f%%",
+	return fmt.Sprintf("pass %.0f%%, groups %d/%d (%d all right, %d all wrong), clipped %.1f%% of tokens %.0f%% of programs, cut %.0f%%, generator idle %.0f%%",
 		100*r.passRate(), r.Kept, r.Drawn, r.AllRight, r.AllWrong, 100*(r.ClipLow+r.ClipHigh), 100*r.ClipResponses, 100*r.share(r.Truncated), 100*r.idle())
 }
 
