@@ -100,7 +100,7 @@ func (ConstantLength) Needs() Fields { return 0 }
 // Validate implements Validator.
 func (a ConstantLength) Validate() error {
 	if !(a.Length > 0) || a.Length > maxBound {
-		return fmt.Errorf("Length is %v: want a finite number of tokens > 0", a.Length)
+		return fmt.Errorf("field Length is %v: want a finite number of tokens > 0", a.Length)
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (a Scaled) Needs() Fields { return needs(a.Of) }
 // Validate implements Validator.
 func (a Scaled) Validate() error {
 	if a.Factor == 0 || !(math.Abs(a.Factor) <= maxBound) {
-		return fmt.Errorf("Factor is %v: want a finite number other than 0", a.Factor)
+		return fmt.Errorf("field Factor is %v: want a finite number other than 0", a.Factor)
 	}
 	return nil
 }

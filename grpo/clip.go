@@ -68,11 +68,11 @@ func (c Clip) Needs() Fields { return 0 }
 func (c Clip) Validate() error {
 	switch {
 	case !(c.Low >= 0 && c.Low <= 1):
-		return fmt.Errorf("Low is %v: want an offset from 1 in [0, 1]", c.Low)
+		return fmt.Errorf("field Low is %v: want an offset from 1 in [0, 1]", c.Low)
 	case !(c.High >= 0) || c.High > maxBound:
-		return fmt.Errorf("High is %v: want an offset from 1 that is finite and >= 0", c.High)
+		return fmt.Errorf("field High is %v: want an offset from 1 that is finite and >= 0", c.High)
 	case c.Cap != 0 && !(c.Cap >= 1+c.High && c.Cap <= maxBound):
-		return fmt.Errorf("Cap is %v: want 0 (none) or a finite ratio >= 1+High = %v", c.Cap, 1+c.High)
+		return fmt.Errorf("field Cap is %v: want 0 (none) or a finite ratio >= 1+High = %v", c.Cap, 1+c.High)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package grpo
 import (
 	"fmt"
 	"math"
+
+	"github.com/grouprl/grouprl/internal/vexp"
 )
 
 // KL is a penalty that keeps the policy near another, in the loss:
@@ -72,8 +74,8 @@ func (k *KLEstimator) UnmarshalText(b []byte) error {
 	return estimatorNames.unmarshal("KL estimator", b, (*int)(k))
 }
 
-// at returns k(x) and dk/dlp = -k'(x).
-func (k KLEstimator) at(x float64) (value, slope float64) {
+// at returns k(x) and dk/dlp = -k'(x); e is exp(x), for K3.
+func (k KLEstimator) at(x, e float64) (value, slope float64) {
 	switch k {
 	case K1:
 		return -x, 1
@@ -88,8 +90,11 @@ func (k KLEstimator) at(x float64) (value, slope float64) {
 	case K2:
 		return 0.5 * x * x, -x
 	}
-	e := math.Expm1(x)
-	return e - x, -e
+	if math.Abs(x) < 1./16 { // e - 1 - x would cancel: the series, to 1e-17
+		value = x * x * (1./2 + x*(1./6+x*(1./24+x*(1./120+x*(1./720+x*(1./5040+x*(1./40320+x*(1./362880+x/3628800))))))))
+		return value, -(x + value)
+	}
+	return e - 1 - x, 1 - e
 }
 
 // KLGradient says what the derivative of a KL term is.
@@ -211,20 +216,25 @@ func (k *KL) validate() error {
 func (k *KL) term(value, slope, scratch []float64, r *Response) {
 	lp := r.LogProb
 	other := [...][]float64{AgainstRef: r.Ref, AgainstOld: r.Old, AgainstRollout: r.Rollout}[k.Against]
-	for t := range value {
-		x := other[t] - lp[t]
-		live := true
-		if b := k.InputBound; b > 0 && math.Abs(x) > b {
-			x, live = math.Copysign(b, x), false
+	x := value // until the estimate takes its place
+	for t := range x {
+		x[t] = other[t] - lp[t]
+		if b := k.InputBound; b > 0 && math.Abs(x[t]) > b {
+			x[t] = math.Copysign(b, x[t])
 		}
-		v, d := k.Estimator.at(x)
+	}
+	if k.Estimator == K3 {
+		vexp.Exp(scratch, x)
+	}
+	for t, x := range x {
+		v, d := k.Estimator.at(x, scratch[t])
 		if k.Gradient == K2Gradient {
 			d = -x
 		}
 		if b := k.OutputBound; b > 0 && math.Abs(v) > b {
-			v, live = math.Copysign(b, v), false
+			v, d = math.Copysign(b, v), 0
 		}
-		if !live {
+		if b := k.InputBound; b > 0 && math.Abs(other[t]-lp[t]) > b {
 			d = 0
 		}
 		value[t], slope[t] = v, d

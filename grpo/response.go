@@ -23,7 +23,8 @@ type Response struct {
 	Group     int       // prompt; 0 where the batch has none
 	Length    int       // counted tokens; more than n where NonFinite dropped some
 
-	key uint64
+	key   uint64
+	spare [3][]float64 // [n] scratch of the rule that is running
 }
 
 // Len returns n, the number of tokens a rule sees.

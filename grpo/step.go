@@ -1,6 +1,8 @@
 package grpo
 
-import "math"
+import (
+	"github.com/grouprl/grouprl/internal/vexp"
+)
 
 // ratios packs response i and computes its ratio: s.d holds the token log-ratios,
 // s.r.LogRatio and s.r.Ratio what the rules see, and s.inside where the derivative
@@ -13,6 +15,7 @@ func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
 	}
 	r, spec := &s.r, &rd.o.Ratio
 	r.LogRatio, r.Ratio = s.logRatio, s.ratio
+	r.spare = [...][]float64{s.klValue, s.klSlope, s.tmp}
 	lp, d := s.lp[:n], s.d[:n]
 	for t, x := range r.Anchor[:n] {
 		d[t] = lp[t] - x
@@ -51,17 +54,15 @@ func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
 		}
 	}
 	if spec.Level == TokenLevel {
-		for t, x := range s.logRatio {
-			s.ratio[t] = math.Exp(x)
-		}
+		vexp.Exp(s.ratio, s.logRatio)
 		return length, nil
 	}
-	last, ratio := s.logRatio[0], math.Exp(s.logRatio[0])
 	for t, x := range s.logRatio {
-		if x != last { // a pessimistic cap with token advantages
-			last, ratio = x, math.Exp(x)
+		if t > 0 && x == s.logRatio[t-1] { // else a pessimistic cap with token advantages
+			s.ratio[t] = s.ratio[t-1]
+		} else {
+			vexp.Exp(s.ratio[t:t+1], s.logRatio[t:t+1])
 		}
-		s.ratio[t] = ratio
 	}
 	return length, nil
 }
@@ -345,6 +346,11 @@ func (st *Stats) weights(weight []float64) {
 func (st *Stats) ratios(s *scratch, plain bool) {
 	var x, xx, k1, k2, k3 float64
 	low, high := s.ratio[0], s.ratio[0]
+	own := s.ratio // exp(d) of each token
+	if !plain {
+		own = s.tmp
+		vexp.Exp(own, s.d)
+	}
 	for t, r := range s.ratio {
 		d := s.d[t]
 		x += r
@@ -352,11 +358,7 @@ func (st *Stats) ratios(s *scratch, plain bool) {
 		low, high = min(low, r), max(high, r)
 		k1 -= d
 		k2 += float64(d * d)
-		if plain {
-			k3 += r - 1 - d
-		} else {
-			k3 += math.Exp(d) - 1 - d
-		}
+		k3 += own[t] - 1 - d
 	}
 	k2 *= 0.5
 	if !finite(x) || !finite(xx) || !finite(k2) || !finite(k3) {

@@ -231,7 +231,7 @@ func checkTypes(o grpo.Objective, rng *rand.Rand) error {
 		return err
 	}
 	if encoded, _ := scaled.MarshalBinary(); string(encoded) != string(wide.stats) {
-		return errors.New("Scale changes the statistics")
+		return errors.New("the field Scale changes the statistics")
 	}
 	if _, err := e.Add(twice, &o, &b, &totals); err != nil {
 		return err
@@ -241,7 +241,7 @@ func checkTypes(o grpo.Objective, rng *rand.Rand) error {
 			return fmt.Errorf("gradient of token %d is %v in float32 and %v in float64", t, short.LogProbs[t], wide.LogProbs[t])
 		}
 		if twice.LogProbs[t] != 8*wide.LogProbs[t] {
-			return fmt.Errorf("Eval and Add with Scale 4 give token %d %v, want 8 times %v", t, twice.LogProbs[t], wide.LogProbs[t])
+			return fmt.Errorf("evaluating and adding with Scale 4 gives token %d %v, want 8 times %v", t, twice.LogProbs[t], wide.LogProbs[t])
 		}
 	}
 	return nil
@@ -321,7 +321,7 @@ func checkAllocation(o grpo.Objective, rng *rand.Rand) error {
 // part is not registered.
 func checkValue(o grpo.Objective, _ *rand.Rand) error {
 	if o.String() == "" {
-		return errors.New("String is empty")
+		return errors.New("method String gives nothing")
 	}
 	if len(o.Weights) == 0 {
 		o.Weights = nil
