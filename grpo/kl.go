@@ -90,8 +90,13 @@ func (k KLEstimator) at(x, e float64) (value, slope float64) {
 	case K2:
 		return 0.5 * x * x, -x
 	}
-	if math.Abs(x) < 1./16 { // e - 1 - x would cancel: the series, to 1e-17
-		value = x * x * (1./2 + x*(1./6+x*(1./24+x*(1./120+x*(1./720+x*(1./5040+x*(1./40320+x*(1./362880+x/3628800))))))))
+	return k3(x, e)
+}
+
+// k3 returns e - 1 - x and 1 - e for e = exp(x).
+func k3(x, e float64) (value, slope float64) {
+	if x < 1./1024 && x > -1./1024 { // e - 1 - x would cancel: its series
+		value = x * x * (1./2 + x*(1./6+x*(1./24+x/120)))
 		return value, -(x + value)
 	}
 	return e - 1 - x, 1 - e
@@ -225,6 +230,14 @@ func (k *KL) term(value, slope, scratch []float64, r *Response) {
 	}
 	if k.Estimator == K3 {
 		vexp.Exp(scratch, x)
+	}
+	bounded := k.InputBound > 0 || k.OutputBound > 0
+	if k.Estimator == K3 && k.Gradient == EstimatorGradient && !bounded {
+		slope = slope[:len(x)]
+		for t, e := range scratch[:len(x)] {
+			value[t], slope[t] = k3(x[t], e)
+		}
+		x = nil // done
 	}
 	for t, x := range x {
 		v, d := k.Estimator.at(x, scratch[t])
