@@ -14,7 +14,7 @@ class File:
     def __init__(self, package):
         self.package, self.cases = package, []
 
-    def add(self, name, *, key, function, arguments, dense, objective, loss, recipe=None, reject=None, totals=None, scale=None, tolerance=None):
+    def add(self, name, *, key, function, arguments, dense, objective, loss, recipe=None, reject=None, totals=None, scale=None, mixed=False):
         """Records a loss and its gradients.
 
         name        unique within the file; the batch's name is added to it
@@ -27,6 +27,7 @@ class File:
         reject      JSON of weights whose zeros leave the counts (grpo.Reject)
         totals      counts of the whole step, where the batch is a part of one
         scale       gradient scale (grpo.Evaluator.Scale)
+        mixed       the function rounds to float32 on the way, whatever it is given
         """
         loss.backward()
         single = dense.dtype == torch.float32
@@ -41,8 +42,8 @@ class File:
         for field, value in (("recipe", recipe), ("reject", reject), ("totals", totals), ("scale", scale)):
             if value is not None:
                 case[field] = value
-        case["dtype"] = "float32" if single else "float64"
-        case["tolerance"] = tolerance or (2e-6 if single else 1e-9)
+        case["dtype"] = "float32" if single or mixed else "float64"
+        case["tolerance"] = 2e-6 if single or mixed else 1e-9
         case["loss"] = loss.item()
         gradient = dense.log_probs.grad
         case["gradient"] = dense.pack(torch.zeros_like(dense.log_probs) if gradient is None else gradient)

@@ -67,3 +67,21 @@ def entropy(coefficient, aggregation=None):
     if aggregation:
         e["aggregation"] = aggregation
     return e
+
+
+# Weights: corrections between trainer and sampler, and masks.
+
+
+def mismatch(level, low=None, high=None, mode="truncate"):
+    """pi_old/pi_rollout at a level, truncated to [low, high] or 0 outside."""
+    return part("mismatch", level=level, mode=mode, low=low, high=high)
+
+
+def divergence(estimator, reduce=None, low=None, high=None):
+    """0 where an estimate of the divergence between old and rollout is out of bounds."""
+    return part("divergence", estimator=estimator, reduce=reduce, low=low, high=high)
+
+
+def gate(level, statistic, high=None, low=None):
+    """1 where a statistic of old against rollout is within bounds, else 0."""
+    return part("gate", level=level, statistic=statistic, low=low, high=high)

@@ -113,7 +113,7 @@ def loss_of(d, cls=GRPOTrainer, **fields):
     return trainer(d, cls, **fields)._compute_loss(None, batch(d))
 
 
-def policy(f, name, key, surrogate, batches, r=None, recipe=None, loss_types=("dapo",), penalty=None, **fields):
+def policy(f, name, key, surrogate, batches, r=None, recipe=None, loss_types=("dapo",), penalty=None, weights=None, **fields):
     for loss_type in loss_types:
         for b in batches:
             d = Dense(b)
@@ -123,7 +123,7 @@ def policy(f, name, key, surrogate, batches, r=None, recipe=None, loss_types=("d
                 function=FUNCTION,
                 arguments={"loss_type": loss_type} | fields,
                 dense=d,
-                objective=objective(surrogate, AGGREGATIONS[loss_type], r, kl=penalty),
+                objective=objective(surrogate, AGGREGATIONS[loss_type], r, weights, kl=penalty),
                 loss=loss_of(d, loss_type=loss_type, **fields),
                 recipe=recipe,
             )
@@ -140,6 +140,11 @@ def losses(f):
            importance_sampling_level="sequence", epsilon_low=3e-4, epsilon_high=4e-4)
     policy(f, "cispo", "cispo", part("cispo", max=5), ("ragged", "drift", "on-policy", "tokens"), loss_types=("cispo",),
            epsilon_high=5.0, recipe="trl/cispo")
+    policy(f, "sapo", "sapo", part("sapo", positive=1, negative=1.05), ("ragged", "drift", "holes", "on-policy", "tokens"),
+           loss_types=("sapo",), recipe="trl/sapo")
+    policy(f, "sapo-sequence", "sapo", part("sapo", positive=1, negative=1.05), ("ragged", "tight"), ratio("sequence"),
+           loss_types=("sapo",), importance_sampling_level="sequence")
+    policy(f, "luspo-token", "clip", clip(), ("ragged", "holes"), loss_types=("luspo",))
 
 
 def penalties(f):
@@ -166,9 +171,117 @@ def gmpo(f):
                   loss=loss_of(d, GMPOTrainer, epsilon_low=0.4, epsilon_high=0.4, beta=beta))
 
 
+def sampler(d, mode, low=None, high=None):
+    """importance_sampling_ratio, as TRL computes it while it scores completions."""
+    from trl_advantage import score
+
+    return score(d, vllm_importance_sampling_mode=mode, vllm_importance_sampling_clip_min=low,
+                 vllm_importance_sampling_clip_max=high)["importance_sampling_ratio"]
+
+
+MODES = {
+    "token_truncate": ("token", "truncate"),
+    "token_mask": ("token", "mask"),
+    "sequence_truncate": ("product", "truncate"),
+    "sequence_mask": ("product", "mask"),
+}
+
+
+def corrections(f):
+    """Importance weights between trainer and sampler."""
+    for mode, (level, kind) in MODES.items():
+        for low, high in ((None, 3.0), (0.5, 2.0), (0.9, 1.1)):
+            for loss_type, batches in (("dapo", ("mismatch", "holes")), ("grpo", ("mismatch",)), ("cispo", ("mismatch",))):
+                for b in batches:
+                    d = Dense(b)
+                    inputs = batch(d) | {"importance_sampling_ratio": sampler(d, mode, low, high)}
+                    eps = 5.0 if loss_type == "cispo" else 0.2
+                    t = trainer(d, loss_type=loss_type, use_vllm=True, epsilon_high=eps)
+                    f.add(f"importance_sampling/{mode}-{low}-{high}/{loss_type}", key="mismatch", function=FUNCTION,
+                          arguments={"loss_type": loss_type, "vllm_importance_sampling_mode": mode,
+                                     "vllm_importance_sampling_clip_min": low, "vllm_importance_sampling_clip_max": high},
+                          dense=d, loss=t._compute_loss(None, inputs),
+                          objective=objective(part("cispo", max=5) if loss_type == "cispo" else clip(), AGGREGATIONS[loss_type],
+                                              weights=[mismatch(level, low, high, kind)]))
+
+
+def vespo(f):
+    names = {"k_positive": "vespo_k_pos", "lambda_positive": "vespo_lambda_pos", "k_negative": "vespo_k_neg", "lambda_negative": "vespo_lambda_neg"}
+    r = ratio("product_token", clamp=clamp(-20, 20), cap=clamp(-8 * 2.302585092994046, 20))
+    for shape in ((2, 3, 3, 2), (1, 1.5, 2, 0.5)):
+        p = dict(zip(names, shape))
+        for b in ("ragged", "tight", "holes", "on-policy", "extreme"):
+            d = Dense(b)
+            args = {names[k]: float(v) for k, v in p.items()}
+            f.add(f"vespo/{'-'.join(map(str, shape))}", key="vespo", function=FUNCTION, arguments={"loss_type": "vespo"} | args, dense=d,
+                  objective=objective(part("vespo", **p), TOKEN_MEAN, r), loss=loss_of(d, loss_type="vespo", **args))
+    for mode in ("token_truncate", "token_mask"):
+        d = Dense("mismatch")
+        inputs = batch(d) | {"importance_sampling_ratio": sampler(d, mode, 0.5, 2.0)}
+        t = trainer(d, loss_type="vespo", use_vllm=True)
+        f.add(f"vespo/{mode}", key="vespo", function=FUNCTION,
+              arguments={"loss_type": "vespo", "vllm_importance_sampling_mode": mode,
+                         "vllm_importance_sampling_clip_min": 0.5, "vllm_importance_sampling_clip_max": 2.0},
+              dense=d, loss=t._compute_loss(None, inputs),
+              objective=objective(part("vespo", **dict(zip(names, (2, 3, 3, 2))), correction=mismatch("token", 0.5, 2, MODES[mode][1])),
+                                  TOKEN_MEAN, r))
+
+
+def masks(f):
+    for delta in (0.0, 0.02, 0.5):
+        for b in ("ragged", "mismatch", "holes"):
+            for use_sampler in (False, True):
+                d = Dense(b)
+                inputs = batch(d)
+                if use_sampler:
+                    inputs["sampling_per_token_logps"] = d.rollout_log_probs
+                t = trainer(d, loss_type="dapo", off_policy_mask_threshold=delta)
+                f.add(f"opsm/{delta}/{'sampler' if use_sampler else 'old'}", key="opsm", function=FUNCTION,
+                      arguments={"loss_type": "dapo", "off_policy_mask_threshold": delta, "sampling_per_token_logps": use_sampler},
+                      dense=d, loss=t._compute_loss(None, inputs),
+                      objective=objective(clip(), TOKEN_MEAN, weights=[part("opsm", threshold=delta, anchor="rollout" if use_sampler else None)]))
+    for quantile in (0.2, 0.5, 0.8):
+        for loss_type in ("grpo", "dapo"):
+            policy(f, f"top_entropy/{quantile}", "top-entropy", clip(), ("ragged", "holes", "long"), loss_types=(loss_type,),
+                   weights=[part("top_entropy", share=quantile)], top_entropy_quantile=quantile)
+
+
+def bonus(f):
+    for loss_type in ("grpo", "dapo", "dr_grpo"):
+        for b in ("ragged", "holes"):
+            d = Dense(b)
+            f.add(f"entropy/{loss_type}", key="entropy", function=FUNCTION,
+                  arguments={"loss_type": loss_type, "entropy_coef": 0.01}, dense=d,
+                  objective=objective(clip(), AGGREGATIONS[loss_type], entropy=entropy(0.01, TOKEN_MEAN)),
+                  loss=loss_of(d, loss_type=loss_type, entropy_coef=0.01))
+
+
+def parts(f):
+    """A micro-batch of an accumulation window of 4."""
+    for loss_type in ("grpo", "bnpo", "dr_grpo", "luspo"):
+        d = Dense("ragged")
+        f.add(f"accumulation/{loss_type}", key="scaled", function=FUNCTION,
+              arguments={"loss_type": loss_type, "gradient_accumulation_steps": 4}, dense=d,
+              objective=objective(clip(), part("scaled", factor=0.25, of=AGGREGATIONS[loss_type])),
+              loss=loss_of(d, loss_type=loss_type, current_gradient_accumulation_steps=4))
+    for loss_type in ("dapo", "cispo"):
+        d = Dense("ragged")
+        inputs = batch(d) | {"num_items_in_batch": torch.tensor(200)}
+        t = trainer(d, loss_type=loss_type, epsilon_high=5.0 if loss_type == "cispo" else 0.2, steps_per_generation=4, current_gradient_accumulation_steps=4)
+        f.add(f"accumulation/{loss_type}", key="totals", function=FUNCTION,
+              arguments={"loss_type": loss_type, "gradient_accumulation_steps": 4, "num_items_in_batch": 200}, dense=d,
+              objective=objective(part("cispo", max=5) if loss_type == "cispo" else clip(), TOKEN_MEAN),
+              totals={"Tokens": 200, "Responses": 32, "AllResponses": 32}, loss=t._compute_loss(None, inputs))
+
+
 def file():
     f = File("trl")
     losses(f)
     penalties(f)
     gmpo(f)
+    corrections(f)
+    vespo(f)
+    masks(f)
+    bonus(f)
+    parts(f)
     return f

@@ -77,6 +77,130 @@ def losses(f):
            ("token-mean", "seq-mean-token-mean"), clip_ratio_low=3e-4, clip_ratio_high=4e-4)
     policy(f, "cispo", "compute_policy_loss_cispo", "cispo", part("cispo", min=0.8, max=1.2), token,
            ("ragged", "drift", "holes", "tokens", "extreme"), ("token-mean", "seq-mean-token-sum"), recipe="verl/cispo")
+    policy(f, "sapo", "compute_policy_loss_sapo", "sapo", SAPO, token, ("ragged", "drift", "holes", "tokens", "extreme"),
+           ("seq-mean-token-mean",), recipe="verl/sapo")
+    policy(f, "sapo", "compute_policy_loss_sapo", "sapo", SAPO | {"positive": 0.7, "negative": 2.5}, token, ("ragged", "drift"),
+           ("seq-mean-token-mean",), name="sapo-sharp", tau_pos=0.7, tau_neg=2.5)
+    policy(f, "gpg", "compute_policy_loss_gpg", "reinforce", part("reinforce"), None, ("ragged", "holes", "tokens"),
+           AGGREGATIONS, recipe="verl/gpg")
+    policy(f, "dro", "compute_policy_loss_dro", "dro", part("dro", beta=0.5), None, ("ragged", "drift", "holes", "tokens"),
+           ("token-mean", "seq-mean-token-sum"), policy_loss=PolicyLossConfig(dro_beta=0.5))
+    for low, high in ((0.4, 0.4), (0.1, 0.2)):
+        d = Dense("long")
+        loss, _ = loss_of("geo_mean", d, clip_ratio_low=low, clip_ratio_high=high)
+        f.add(f"geo_mean/{low}-{high}", key="gmpo", function=MODULE + "compute_policy_loss_geo_mean",
+              arguments={"clip_ratio_low": low, "clip_ratio_high": high}, dense=d, loss=loss,
+              objective=objective(part("linear"), response_mean(all=True), ratio("sequence", clamp=clamp(-low, high, True))))
+    for kind in ("tv", "kl"):
+        for low, high, cap in ((0.05, 0.1, 3), (0.02, 0.02, 20)):
+            policy(f, "dppo_" + kind, "compute_policy_loss_dppo_" + kind, "dppo",
+                   part("dppo", divergence="binary_" + kind if kind == "kl" else None, low=low, high=high, max=cap), token,
+                   ("ragged", "confident", "tokens", "holes"), ("token-mean", "seq-mean-token-mean")[: 1 if cap == 3 else 2],
+                   name=f"dppo_{kind}/{low}-{high}-{cap}", clip_ratio_low=low, clip_ratio_high=high, clip_ratio_c=float(cap))
+    for share in (0.1, 0.3):
+        policy(f, "kl_cov", "compute_policy_loss_kl_cov", "kl-cov", part("kl_cov", share=share, coefficient=0.5), None,
+               ("ragged", "drift", "holes", "tokens"), name=f"kl_cov/{share}",
+               policy_loss=PolicyLossConfig(kl_cov_ratio=share, ppo_kl_coef=0.5))
+    # The tokens are drawn at random among those inside; a share that takes them all needs no draw.
+    for lower, upper in ((0.1, 5.0), (0.3, 0.9)):
+        policy(f, "clip_cov", "compute_policy_loss_clip_cov", "clip-cov",
+               part("clip_cov", clip=clip(), share=1, low=lower, high=upper), None,
+               ("ragged", "drift", "holes", "tokens"), name=f"clip_cov/{lower}-{upper}",
+               policy_loss=PolicyLossConfig(clip_cov_ratio=1.0, clip_cov_lb=lower, clip_cov_ub=upper))
+
+
+SAPO = part("sapo", positive=1, negative=1.05)
+
+
+def corrections(f):
+    """Importance weights between trainer and sampler."""
+    modes = {
+        "token-2.0": ("token", 2.0, False, mismatch("token", high=2)),
+        "token-1.2": ("token", 1.2, False, mismatch("token", high=1.2)),
+        "token-0.5_2.0": ("token", "0.5_2.0", False, mismatch("token", 0.5, 2, "mask")),
+        "token-0.9_1.1": ("token", "0.9_1.1", False, mismatch("token", 0.9, 1.1, "mask")),
+        "sequence-2.0": ("sequence", 2.0, False, mismatch("product", high=2)),
+        "sequence-0.5_2.0": ("sequence", "0.5_2.0", False, mismatch("product", 0.5, 2, "mask")),
+        "token-normalized": ("token", 2.0, True, part("mean_weight", of=mismatch("token", high=2), epsilon=1e-8)),
+        "sequence-normalized": ("sequence", 2.0, True, part("mean_weight", of=mismatch("product", high=2), by_response=True)),
+    }
+    for name, (level, threshold, normalize, expected) in modes.items():
+        for mode in ("vanilla", "gspo", "gpg"):
+            for b in ("mismatch", "holes") if mode == "vanilla" else ("mismatch",):
+                d = Dense(b)
+                w, _ = compute_rollout_correction_weights(d.old - d.rollout_log_probs, d.mask, level, threshold, normalize)
+                loss, _ = loss_of(mode, d, weights=w)
+                surrogate, r = {
+                    "vanilla": (clip(cap=3), ratio(cap=BOUND)),
+                    "gspo": (clip(), ratio("sequence_token", cap=clamp(high=10))),
+                    "gpg": (part("reinforce"), None),
+                }[mode]
+                f.add(f"rollout_is/{name}/{mode}", key="mean-weight" if normalize else "mismatch",
+                      function="verl.trainer.ppo.rollout_corr_helper.compute_rollout_correction_weights",
+                      arguments={"rollout_is": level, "rollout_is_threshold": threshold, "rollout_is_batch_normalize": normalize, "loss_mode": mode},
+                      dense=d, objective=objective(surrogate, TOKEN_MEAN, r, [expected]), loss=loss)
+
+
+def rejections(f):
+    """Tokens and responses that leave the counts."""
+    options = {
+        # verl bounds -log ratio by log(low) and log(high): the inverse of the ratio.
+        "token_k1": ("0.6_2.0", mismatch("token", 0.5, 1 / 0.6, "mask")),
+        "seq_sum_k1": ("0.7_1.6", mismatch("product", 1 / 1.6, 1 / 0.7, "mask")),
+        "seq_mean_k1": ("0.9_1.25", mismatch("sequence", 1 / 1.25, 1 / 0.9, "mask")),
+        "token_k2": ("0.1", divergence("k2", high=0.1)),
+        "token_k3": ("0.1", divergence("k3", high=0.1)),
+        "seq_sum_k2": ("0.5", divergence("k2", "sum", high=0.5)),
+        "seq_sum_k3": ("0.5", divergence("k3", "sum", high=0.5)),
+        "seq_mean_k2": ("0.12", divergence("k2", "mean", high=0.12)),
+        "seq_mean_k3": ("0.12", divergence("k3", "mean", high=0.12)),
+        "seq_max_k2": ("0.4", divergence("k2", "max", high=0.4)),
+        "seq_max_k3": ("0.4", divergence("k3", "max", high=0.4)),
+    }
+    rows = [(o, t, [w]) for o, (t, w) in options.items()]
+    rows.append(("token_k3,seq_mean_k2", "0.1,0.12", [options["token_k3"][1], options["seq_mean_k2"][1]]))
+    for option, threshold, expected in rows:
+        for agg in ("token-mean", "seq-mean-token-sum"):
+            d = Dense("mismatch")
+            mask, _ = compute_rollout_rejection_mask(d.old - d.rollout_log_probs, d.mask, option, threshold)
+            if not 0 < mask.sum() < d.mask.sum():
+                raise ValueError(f"{option} keeps {mask.sum()} of {d.mask.sum()}")
+            loss, _ = loss_of("vanilla", d, agg, mask=mask)
+            f.add(f"rollout_rs/{option}/{agg}", key="mismatch" if option.endswith("k1") else "divergence",
+                  function="verl.trainer.ppo.rollout_corr_helper.compute_rollout_rejection_mask",
+                  arguments={"rollout_rs": option, "rollout_rs_threshold": threshold, "loss_agg_mode": agg}, dense=d,
+                  objective=objective(clip(cap=3), AGGREGATIONS[agg], ratio(cap=BOUND)), reject=expected, loss=loss)
+
+
+def bypass(f):
+    """The sampler's log-probabilities in the place of the old ones."""
+    for name, threshold, expected, anchor in (
+        ("reinforce", 2.0, part("cispo", max=2), "rollout"),
+        ("reinforce-off", None, part("reinforce"), None),
+        ("ppo_clip", None, clip(cap=3), "rollout"),
+    ):
+        for b in ("mismatch", "tokens", "holes"):
+            d = Dense(b)
+            c = {"loss_type": name.split("-")[0], "rollout_is": "token" if threshold else None, "rollout_is_threshold": threshold or 2.0}
+            cfg = config(loss_agg_mode="token-mean", policy_loss=PolicyLossConfig(rollout_correction=c))
+            loss, _ = core_algos.compute_policy_loss_bypass_mode(
+                d.rollout_log_probs, d.log_probs, d.tiled_advantages, d.mask, "token-mean", cfg)
+            f.add(f"bypass/{name}", key="cispo" if threshold else "reinforce" if expected["type"] == "reinforce" else "clip",
+                  function=MODULE + "compute_policy_loss_bypass_mode", arguments=c, dense=d, loss=loss,
+                  objective=objective(expected, TOKEN_MEAN, ratio(anchor=anchor, cap=BOUND) if anchor else None))
+
+
+def parts(f):
+    """A micro-batch of a larger step: counts of the whole are given, and dp_size multiplies."""
+    totals = {"Tokens": 200, "Responses": 24, "AllResponses": 24}
+    info = {"batch_num_tokens": 200, "global_batch_size": 24, "dp_size": 2}
+    for agg in ("token-mean", "seq-mean-token-mean", "seq-mean-token-sum", "seq-mean-token-sum-norm"):
+        for b in ("ragged", "holes"):
+            d = Dense(b)
+            loss, _ = loss_of("vanilla", d, agg, info=dict(info))
+            f.add(f"totals/{agg}", key="scaled", function=MODULE + "agg_loss", arguments=info | {"loss_agg_mode": agg}, dense=d,
+                  objective=objective(clip(cap=3), part("scaled", factor=2, of=AGGREGATIONS[agg]), ratio(cap=BOUND)),
+                  totals=totals, loss=loss)
 
 
 def penalties(f):
@@ -110,5 +234,9 @@ def penalties(f):
 def file():
     f = File("verl")
     losses(f)
+    corrections(f)
+    rejections(f)
+    bypass(f)
+    parts(f)
     penalties(f)
     return f
