@@ -24,7 +24,14 @@ type Response struct {
 	Length    int       // counted tokens; more than n where NonFinite dropped some
 
 	key   uint64
-	spare [3][]float64 // [n] scratch of the rule that is running
+	spare scratchpad
+}
+
+// scratchpad is working memory that a built-in rule may use while it runs, [n] each.
+type scratchpad struct {
+	tmp  []float64    // of any rule
+	side [2][]float64 // of BySign: loss and derivative of its other side
+	held []float64    // of BySign: what its other side holds
 }
 
 // Len returns n, the number of tokens a rule sees.

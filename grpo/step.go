@@ -15,7 +15,7 @@ func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
 	}
 	r, spec := &s.r, &rd.o.Ratio
 	r.LogRatio, r.Ratio = s.logRatio, s.ratio
-	r.spare = [...][]float64{s.klValue, s.klSlope, s.tmp}
+	r.spare = scratchpad{tmp: s.tmp, side: [...][]float64{s.klValue, s.klSlope}, held: s.grad}
 	lp, d := s.lp[:n], s.d[:n]
 	for t, x := range r.Anchor[:n] {
 		d[t] = lp[t] - x
