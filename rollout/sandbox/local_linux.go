@@ -17,10 +17,11 @@ import (
 
 // LocalRunner runs programs on this machine.
 type LocalRunner struct {
-	cfg    Config
-	limits Limits
-	py     *interpreter
-	tier   Tier
+	cfg     Config
+	limits  Limits
+	py      *interpreter
+	tier    Tier
+	refused []TierError // better tiers
 
 	admit chan struct{} // one token a session in use
 	warm  chan *session // started, waiting
@@ -56,17 +57,16 @@ func Local(cfg Config) (*LocalRunner, error) {
 		}
 		tiers = []Tier{cfg.Tier}
 	}
-	refused := &UnsupportedError{}
 	for _, tier := range tiers {
 		l.tier = tier
 		if err = l.open(); err == nil {
 			break
 		}
-		refused.Tiers = append(refused.Tiers, TierError{tier, knob(tier, err), err})
+		l.refused = append(l.refused, TierError{tier, knob(tier, err), err})
 	}
 	if err != nil {
 		l.stop()
-		return nil, refused
+		return nil, &UnsupportedError{Tiers: l.refused}
 	}
 	parallel := cfg.Parallel
 	if parallel <= 0 {
@@ -90,24 +90,57 @@ func Local(cfg Config) (*LocalRunner, error) {
 }
 
 // open starts the template of the present tier and proves that a session of it runs
-// a program.
+// a program, and holds it in.
 func (l *LocalRunner) open() error {
 	t, err := startTemplate(l.cfg, l.tier, l.py)
 	if err != nil {
 		return err
 	}
 	l.template = t
-	ctx, cancel := context.WithTimeout(l.stopped, 30*time.Second)
+	ctx, cancel := context.WithTimeout(l.stopped, 60*time.Second)
 	defer cancel()
-	if err = l.canary(ctx); err != nil {
+	err = l.prove(ctx)
+	if err != nil {
 		t.close()
 		l.template = nil
 	}
 	return err
 }
 
+func (l *LocalRunner) prove(ctx context.Context) error {
+	if l.tier == Insecure {
+		return l.canary(ctx)
+	}
+	s, err := l.fresh(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	s.canary = true
+	found, err := check(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		if !c.Held {
+			return fmt.Errorf("self-check: %s was not refused", c.Name)
+		}
+	}
+	return nil
+}
+
 // Tier returns the tier in use.
 func (l *LocalRunner) Tier() Tier { return l.tier }
+
+func (l *LocalRunner) report() *Report {
+	r := &Report{Tier: l.tier, Refused: l.refused, Python: l.py.Executable, Parallel: l.Parallel()}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.template != nil {
+		r.Version, r.Landlock = l.template.about.Version, l.template.about.ABI
+	}
+	return r
+}
 
 // Python returns the interpreter in use.
 func (l *LocalRunner) Python() string { return l.py.Executable }

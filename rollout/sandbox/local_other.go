@@ -31,3 +31,8 @@ func (*LocalRunner) Tier() Tier { return AnyTier }
 
 // Python returns "".
 func (*LocalRunner) Python() string { return "" }
+
+// Parallel returns 0.
+func (*LocalRunner) Parallel() int { return 0 }
+
+func (*LocalRunner) report() *Report { return &Report{} }

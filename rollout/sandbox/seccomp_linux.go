@@ -18,13 +18,14 @@ import (
 // ioctl requests that golang.org/x/sys does not name.
 const fionread, fionbio, fioclex, fionclex = 0x541b, 0x5421, 0x5451, 0x5450
 
-// verdict of one call number: a seccomp return value, or check+i for checks[i].
+// verdict of one call number: a seccomp return value, or byArgument+i for the i-th argument check.
 const (
 	allow  = unix.SECCOMP_RET_ALLOW
 	refuse = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
 	absent = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 	kill   = unix.SECCOMP_RET_KILL_PROCESS
-	check  = uint32(0x0bad0000)
+	// byArgument is no kernel's value.
+	byArgument = uint32(0x0bad0000)
 )
 
 // argumentCheck allows a call by its arguments' low words (no kernel looks further at
@@ -110,7 +111,7 @@ func filter(tier Tier) (program []byte, pidAt []int) {
 		}
 	}
 	for i, c := range argumentChecks {
-		verdicts[c.nr] = check + uint32(i)
+		verdicts[c.nr] = byArgument + uint32(i)
 	}
 	return assemble(verdicts, argumentChecks)
 }
@@ -167,11 +168,11 @@ func assemble(verdicts map[uint32]uint32, checks []argumentCheck) (program []byt
 	search = func(s []span) {
 		if len(s) == 1 {
 			v := s[0].verdict
-			if v&0xffff0000 != check {
+			if v&0xffff0000 != byArgument {
 				emit(instruction{ret, 0, 0, v})
 				return
 			}
-			c := checks[v-check]
+			c := checks[v-byArgument]
 			emit(instruction{loadWord, 0, 0, uint32(16 + 8*c.arg)})
 			if c.must|c.mustNot != 0 {
 				emit(instruction{and, 0, 0, c.must | c.mustNot})

@@ -31,6 +31,7 @@ type template struct {
 	gone    atomic.Bool
 	once    sync.Once
 	log     tail
+	about   started
 	wait    chan struct{} // closed when the process has been reaped
 }
 
@@ -62,7 +63,6 @@ func startTemplate(cfg Config, tier Tier, py *interpreter) (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
 	t := &template{control: ours, wait: make(chan struct{})}
 	t.log.max = 8 << 10
 	// Not -I: it would ignore PYTHONHASHSEED, and with it the order of sets would differ
@@ -75,7 +75,9 @@ func startTemplate(cfg Config, tier Tier, py *interpreter) (*template, error) {
 	t.cmd.ExtraFiles = []*os.File{theirs}
 	t.cmd.WaitDelay = time.Second
 	t.cmd.SysProcAttr = attributes(tier, cfg.UID)
-	if err := t.cmd.Start(); err != nil {
+	err = t.cmd.Start()
+	theirs.Close() // or its end would never be seen
+	if err != nil {
 		ours.Close()
 		return nil, err
 	}
@@ -151,6 +153,7 @@ func (t *template) configure(cfg Config, tier Tier, py *interpreter) error {
 		}
 		return errors.New("supervisor: " + a.Error)
 	}
+	t.about = a
 	if tier == Landlock && a.ABI == 0 {
 		return errNoLandlock
 	}

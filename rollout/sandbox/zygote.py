@@ -18,6 +18,7 @@ import select
 import signal
 import struct
 import time
+from os import _exit
 from _socket import socket, AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET, SCM_RIGHTS, CMSG_SPACE
 # What children need, so that no test pays for it.
 import _sitebuiltins
@@ -213,7 +214,7 @@ def template():
     control = socket(fileno=3)
     data, _ = receive(control)
     if not data:
-        os._exit(0)
+        _exit(0)
     try:
         cfg = json.loads(data)
         procfd = os.open("/proc", os.O_PATH | os.O_CLOEXEC) if os.path.isdir("/proc") else -1
@@ -239,7 +240,7 @@ def template():
     except BaseException as e:
         number = e.errno if isinstance(e, OSError) else 0
         control.send(json.dumps({"error": "%s: %s" % (type(e).__name__, e), "errno": number or 0}).encode())
-        os._exit(1)
+        _exit(1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
@@ -267,11 +268,11 @@ def template():
                     socket(fileno=fds[0]).send(b"e" + failed)
                 except OSError:
                     pass
-            os._exit(1)
+            _exit(1)
         os.close(fds[0])
     if not cfg["namespaces"]:
         os.killpg(0, signal.SIGKILL)
-    os._exit(0)
+    _exit(0)
 
 
 def write_proc(procfd, name, text):
@@ -289,7 +290,7 @@ def enter_session(cfg, procfd, fd):
         write_proc(procfd, "uid_map", b"0 0 1")
         write_proc(procfd, "gid_map", b"0 0 1")
         if os.fork() != 0:  # the child is process 1 of the new namespace
-            os._exit(0)
+            _exit(0)
         if cfg["proc"]:
             mount_proc("/proc")
         mount_box()
@@ -356,7 +357,7 @@ def session(cfg, sock):
     while True:
         data, fds = receive(sock)
         if not data:
-            os._exit(0)
+            _exit(0)
         op, flags, wall, memory, output, stack, threads, files = REQUEST.unpack_from(data)
         entry = data[REQUEST.size:].decode()
         if op == b"L":  # the last one takes the compiled program
@@ -372,7 +373,7 @@ def session(cfg, sock):
                 limit(cfg, fds, w, memory, output, stack, threads, files)
             except BaseException as e:
                 os.write(2, ("set-up: %s: %s\n" % (type(e).__name__, e)).encode())
-                os._exit(1)
+                _exit(1)
             if op == b"L":
                 compile_program()
             run_program(cfg, entry, flags)
@@ -410,7 +411,7 @@ def limit(cfg, fds, w, memory, output, stack, threads, files):
     if not cfg["namespaces"]:
         prctl("PR_SET_PDEATHSIG", 1, signal.SIGKILL)
         if os.getppid() != cfg["session"]:
-            os._exit(1)
+            _exit(1)
     for to, fd in enumerate(fds):  # every one is 3 or more, in the order of to
         os.dup2(fd, to)
     if cfg["namespaces"]:
@@ -486,13 +487,13 @@ def compile_program():
         data = marshal.dumps(code)
         while data:
             data = data[os.write(CODE, data):]
-        os._exit(0)
+        _exit(0)
     except BaseException:
         try:
             sys.excepthook(sys.exc_info()[0], sys.exc_info()[1].with_traceback(None), None)
             sys.stderr.flush()
         finally:
-            os._exit(1)
+            _exit(1)
 
 
 def exit_status(code):
@@ -555,7 +556,7 @@ def finish(status, names):
             stream.flush()
         except BaseException:
             pass
-    os._exit(status)
+    _exit(status)
 
 
 def run_program(cfg, entry, strict):
@@ -602,7 +603,7 @@ def run_program(cfg, entry, strict):
             sys.stderr.flush()
         except BaseException:
             pass
-        os._exit(status)
+        _exit(status)
     finish(status, names)
 
 

@@ -1,7 +1,7 @@
 # Tries: to overflow the C stack
 # Accepts: RuntimeError OK MemoryLimit TimeLimit
 # Must not: take the session with it
-# Wall: 4s
+# Wall: 2s
 import sys
 sys.setrecursionlimit(1 << 30)
 x = []

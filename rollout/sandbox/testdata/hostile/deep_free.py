@@ -1,7 +1,7 @@
 # Tries: a structure whose freeing recurses
 # Accepts: RuntimeError OK TimeLimit
 # Must not: take the session with it
-# Wall: 4s
+# Wall: 2s
 class Node:
     pass
 

@@ -1,5 +1,5 @@
 # Tries: threads without end
-# Accepts: OK RuntimeError MemoryLimit
+# Accepts: OK RuntimeError MemoryLimit TimeLimit
 # Must not: make more than the limit allows
 import threading, time
 n = 0

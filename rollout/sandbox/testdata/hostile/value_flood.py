@@ -2,7 +2,8 @@
 # Accepts: OutputLimit MemoryLimit TimeLimit
 # Must not: pass the limit
 # Entry: f
-# Wall: 8s
+# Memory: 300M
+# Wall: 2s
 def f():
     x = []
     x.append(x)

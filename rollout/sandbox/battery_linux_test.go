@@ -198,7 +198,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 	folder, err := os.MkdirTemp("", "grouprl-sandbox-test")
 	require.NoError(t, err)
 	defer os.RemoveAll(folder)
-	require.NoError(t, os.Chmod(folder, 0o755))
+	require.NoError(t, os.Chown(folder, 1234, 1234))
 	copied := filepath.Join(folder, "sandbox.test")
 	require.NoError(t, os.WriteFile(copied, binary, 0o755))
 

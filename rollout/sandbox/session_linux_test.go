@@ -1,0 +1,122 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// endless starts a session with a program that runs until it is killed.
+func endless(t *testing.T, l *LocalRunner) *session {
+	s, err := l.Start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	r, err := s.Load(t.Context(), Program{Source: []byte("while True: pass"), Limits: Limits{Wall: 30 * time.Second}})
+	require.NoError(t, err)
+	require.Equal(t, OK, r.Outcome)
+	return s.(*session)
+}
+
+// A session that dies with a program loaded, where a canary runs well in another, is
+// the program's: Crash, and Crash it stays.
+func TestCrash(t *testing.T) {
+	l, err := Local(Config{})
+	require.NoError(t, err)
+	defer l.Close()
+	s := endless(t, l)
+	time.AfterFunc(50*time.Millisecond, s.kill)
+	r, err := s.Run(t.Context(), nil)
+	require.NoError(t, err)
+	require.Equal(t, Crash, r.Outcome)
+	r, err = s.Run(t.Context(), nil)
+	require.NoError(t, err)
+	require.Equal(t, Crash, r.Outcome)
+}
+
+// A reply that makes no sense is the end of a session too.
+func TestForgedReply(t *testing.T) {
+	l, err := Local(Config{})
+	require.NoError(t, err)
+	defer l.Close()
+	s := endless(t, l)
+	ours, theirs, err := socketpair()
+	require.NoError(t, err)
+	defer theirs.Close()
+	s.socket.Close()
+	s.socket = ours
+	_, err = theirs.WriteString("d\x01\x00\x00 and so on")
+	require.NoError(t, err)
+	r, err := s.Run(t.Context(), nil)
+	require.NoError(t, err)
+	require.Equal(t, Crash, r.Outcome)
+}
+
+// If the supervisor of all sessions dies, no program is to blame; the next session has
+// a new one.
+func TestTemplateDeath(t *testing.T) {
+	l, err := Local(Config{Parallel: 2})
+	require.NoError(t, err)
+	defer l.Close()
+	s := endless(t, l)
+	time.AfterFunc(50*time.Millisecond, func() { s.template.cmd.Process.Kill() })
+	_, err = s.Run(t.Context(), nil)
+	var infra *InfraError
+	require.ErrorAs(t, err, &infra)
+	require.NoError(t, l.canary(t.Context()))
+}
+
+// And if the canary cannot run, it is the machinery's as well.
+func TestCanaryDeath(t *testing.T) {
+	l, err := Local(Config{Warm: -1})
+	require.NoError(t, err)
+	defer l.Close()
+	s := endless(t, l)
+	l.py = &interpreter{Executable: "/bin/false"}
+	time.AfterFunc(50*time.Millisecond, func() { s.template.cmd.Process.Kill() })
+	_, err = s.Run(t.Context(), nil)
+	var infra *InfraError
+	require.ErrorAs(t, err, &infra)
+	require.ErrorContains(t, err, "canary")
+	_, err = l.fresh(t.Context())
+	require.ErrorAs(t, err, &infra)
+	require.Equal(t, "start", infra.Op)
+}
+
+// A set-up that fails is reported out of band, and is never the program's.
+func TestSetUpFailure(t *testing.T) {
+	l, err := Local(Config{})
+	require.NoError(t, err)
+	defer l.Close()
+	s := endless(t, l)
+	s.limits.Files = -7 // no limit that the kernel knows
+	_, err = s.Run(t.Context(), nil)
+	var infra *InfraError
+	require.ErrorAs(t, err, &infra)
+	require.ErrorContains(t, err, "set-up")
+}
+
+// As root, programs are another user on the host, whatever they see inside, and the
+// supervisor too.
+func TestUser(t *testing.T) {
+	for _, tier := range []Tier{Namespaces, Landlock} {
+		l, err := Local(Config{Tier: tier})
+		if err != nil {
+			t.Logf("%v: %v", tier, err)
+			continue
+		}
+		defer l.Close()
+		want := os.Geteuid()
+		if want == 0 {
+			want = 65534
+		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.template.cmd.Process.Pid))
+		require.NoError(t, err)
+		require.Contains(t, string(status), fmt.Sprintf("Uid:\t%d\t%d\t%d\t%d", want, want, want, want))
+		require.Contains(t, string(status), "NoNewPrivs:\t1")
+	}
+}
