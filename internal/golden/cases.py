@@ -86,3 +86,34 @@ def text(x):
     if isinstance(x, dict):
         return "{" + ",".join(f"{json.dumps(k)}:{text(v)}" for k, v in x.items()) + "}"
     return "[" + ",".join(text(v) for v in x) + "]"
+
+
+class Advantages:
+    """Advantage cases of one package, written as one JSON file."""
+
+    def __init__(self, package):
+        self.package, self.cases = package, []
+
+    def add(self, name, *, function, arguments, dense, estimator, options, advantages, uses=(), kl_reward=None, single=False):
+        """Records advantages: one a response [S], or one a token [T].
+
+        estimator   type in package advantage
+        options     its fields
+        uses        fields of the step that the estimator may see, beside Rewards and Groups
+        kl_reward   fields of advantage.KLReward that is applied first
+        single      the function works in float32
+        """
+        if not isinstance(advantages, list):
+            advantages = dense.pack(advantages) if advantages.dim() == 2 else advantages.tolist()
+        case = {"name": f"{name}/{dense.name}", "function": function, "arguments": arguments, "step": dense.name,
+                "estimator": estimator, "options": options, "uses": list(uses)}
+        if kl_reward is not None:
+            case["kl_reward"] = kl_reward
+        case["dtype"] = "float32" if single else "float64"
+        case["tolerance"] = 2e-6 if single else 1e-9
+        case["advantages"] = advantages
+        if any(c["name"] == case["name"] for c in self.cases):
+            raise ValueError(f"{case['name']} is there twice")
+        self.cases.append(case)
+
+    write = File.write

@@ -32,7 +32,11 @@ def one(package):
         standins.install()
     f = importlib.import_module(package + "_loss").file()
     f.write(OBJECTIVES)
-    print(f"{f.package}: {len(f.cases)} cases")
+    print(f"{f.package}: {len(f.cases)} losses")
+    if package != "liger":
+        a = importlib.import_module(package + "_advantage").file()
+        a.write(ADVANTAGES)
+        print(f"{a.package}: {len(a.cases)} advantages")
 
 
 def main(packages):
@@ -41,8 +45,11 @@ def main(packages):
     import cases
     import inputs
 
-    rows = [{"name": k} | v for k, v in inputs.BATCHES.items()]
-    cases.write(os.path.join(OBJECTIVES, "batches.json"), {"unit": inputs.UNIT}, "batches", rows)
+    import rewards
+
+    os.makedirs(ADVANTAGES, exist_ok=True)
+    for folder, name, rows in ((OBJECTIVES, "batches", inputs.BATCHES), (ADVANTAGES, "steps", rewards.STEPS)):
+        cases.write(os.path.join(folder, name + ".json"), {"unit": inputs.UNIT}, name, [{"name": k} | v for k, v in rows.items()])
     for p in packages or PACKAGES:
         subprocess.run([sys.executable, os.path.abspath(__file__), p], check=True)
 

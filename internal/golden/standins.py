@@ -8,7 +8,7 @@ import importlib.util
 import sys
 import types
 
-NAMES = ("deepspeed", "vllm", "peft", "torchdata", "PIL", "flash_attn", "datasets", "accelerate", "tensorboard", "pylatexenc", "loguru", "wandb", "math_verify")
+NAMES = ("deepspeed", "vllm", "peft", "torchdata", "PIL", "flash_attn", "datasets", "accelerate", "tensorboard", "pylatexenc", "loguru", "wandb", "math_verify", "aiohttp", "optree")
 
 
 class Anything(types.ModuleType):

@@ -104,3 +104,46 @@ def score(d, **fields):
     rewards = d.rewards.unsqueeze(1)
     t = trainer(GRPOTrainer, rewards, len(d.lengths), d.lengths, d.mask, d.old, d.rollout_log_probs, **fields)
     return run(t, len(d.lengths))
+
+
+def scored(cls, d, rewards, **fields):
+    """Advantages [B] of a step of rewards.py."""
+    t = trainer(cls, rewards, d.group, d.counts, d.mask, d.log_probs, d.log_probs, d.ref_log_probs, **fields)
+    return run(t, len(d.counts))["advantages"]
+
+
+def file():
+    from trl.trainer.rloo_trainer import RLOOTrainer
+
+    from cases import Advantages
+    from rewards import Dense
+
+    f = Advantages("trl")
+    function = "trl.trainer.{0}_trainer.{1}Trainer._generate_and_score_completions"
+    grpo, rloo = function.format("grpo", "GRPO"), function.format("rloo", "RLOO")
+    even = ("binary", "binary-8", "real", "pairs", "zero-one", "far", "unscored")
+    std = {"DDof": 1, "Epsilon": 1e-4}
+    skip = {"NaN": "exclude"}
+    for scale, options in (("group", std), ("batch", {"Scale": "batch-std"} | std), ("none", {"Scale": "none"})):
+        for s in even:
+            d = Dense(s)
+            f.add(f"grpo/{scale}", function=grpo, arguments={"scale_rewards": scale}, dense=d, estimator="GroupRelative", options=options | skip,
+                  advantages=scored(GRPOTrainer, d, d.rewards.unsqueeze(1), scale_rewards=scale))
+    for weights in ([1.0, 1.0], [1.0, 0.25]):
+        for s in ("binary", "real", "pairs"):
+            d = Dense(s)
+            f.add(f"gdpo/{weights}", function=grpo, arguments={"multi_objective_aggregation": "normalize_then_sum", "reward_weights": weights}, dense=d,
+                  estimator="GDPO", options={"Of": std, "Weights": weights, "Whitening": std}, uses=["components"],
+                  advantages=scored(GRPOTrainer, d, d.components, weights=weights, multi_objective_aggregation="normalize_then_sum"))
+    loo = {"Baseline": "leave-one-out", "Scale": "none"} | skip
+    for s in even:
+        d = Dense(s)
+        f.add("rloo", function=rloo, arguments={}, dense=d, estimator="GroupRelative", options=loo,
+              advantages=scored(RLOOTrainer, d, d.rewards.unsqueeze(1)))
+        f.add("rloo-normalized", function=rloo, arguments={"normalize_advantages": True}, dense=d, estimator="Whitened",
+              options={"Of": loo, "Whitening": std}, advantages=scored(RLOOTrainer, d, d.rewards.unsqueeze(1), normalize_advantages=True))
+    for s in ("binary", "real", "pairs"):
+        d = Dense(s)
+        f.add("rloo-kl", function=rloo, arguments={"beta": 0.05}, dense=d, estimator="GroupRelative", options=loo, kl_reward={"Coefficient": 0.05},
+              uses=["log_probs", "ref_log_probs"], advantages=scored(RLOOTrainer, d, d.rewards.unsqueeze(1), beta=0.05, ref_model="ref"))
+    return f

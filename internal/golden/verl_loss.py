@@ -122,7 +122,7 @@ def corrections(f):
         "sequence-2.0": ("sequence", 2.0, False, mismatch("product", high=2)),
         "sequence-0.5_2.0": ("sequence", "0.5_2.0", False, mismatch("product", 0.5, 2, "mask")),
         "token-normalized": ("token", 2.0, True, part("mean_weight", of=mismatch("token", high=2), epsilon=1e-8)),
-        "sequence-normalized": ("sequence", 2.0, True, part("mean_weight", of=mismatch("product", high=2), by_response=True)),
+        "sequence-normalized": ("sequence", 2.0, True, part("mean_weight", of=mismatch("product", high=2), by_response=True, epsilon=1e-8)),
     }
     for name, (level, threshold, normalize, expected) in modes.items():
         for mode in ("vanilla", "gspo", "gpg"):
