@@ -192,6 +192,12 @@ func TestOverlap(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{"0": "0 1.00", "1": "0 0.67", "3": "1 1.00", "4": "2 1.00", "7": "0 1.00"}, got)
 
+	// Of equal shares the first counts.
+	for m, err := range o.Find(statements("k l m"), statements("x", "k l m n", "j k l m", "k l m o")) {
+		require.NoError(t, err)
+		require.Equal(t, "1", m.Of.ID)
+	}
+
 	// No two problems of the built-in set are the same.
 	for a, err := range Builtin() {
 		require.NoError(t, err)

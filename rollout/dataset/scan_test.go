@@ -22,6 +22,16 @@ func TestMembersArePlaces(t *testing.T) {
 	require.Equal(t, `x"y`, text)
 }
 
+func TestNothingFollowsAValue(t *testing.T) {
+	_, err := held("1 2").raw()
+	require.ErrorContains(t, err, "want the end")
+	_, err = held("{} {}").members()
+	require.ErrorContains(t, err, "want the end")
+	for _, err := range held("[] []").elements() {
+		require.ErrorContains(t, err, "want the end")
+	}
+}
+
 func TestElementsOneByOne(t *testing.T) {
 	var got []string
 	for raw, err := range held(`[1, "a,]", [2, [3]], {}]`).elements() {

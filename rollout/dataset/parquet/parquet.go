@@ -112,7 +112,7 @@ func rows(path string) iter.Seq2[map[string]any, error] {
 
 // open reads the file's footer. The decoder panics on some damaged files; that is
 // an error here and in next.
-func open(file *os.File) (reader *parquet.Reader, err error) {
+func open(file *os.File) (reader *parquet.GenericReader[any], err error) {
 	defer caught(&err)
 	info, err := file.Stat()
 	if err != nil {
@@ -122,19 +122,22 @@ func open(file *os.File) (reader *parquet.Reader, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return parquet.NewReader(f), nil
+	return parquet.NewGenericReader[any](f), nil
 }
 
 // next reads the next row.
-func next(reader *parquet.Reader) (columns map[string]any, err error) {
+func next(reader *parquet.GenericReader[any]) (columns map[string]any, err error) {
 	defer caught(&err)
-	var row any
-	if err := reader.Read(&row); err != nil {
+	var row [1]any
+	if n, err := reader.Read(row[:]); n == 0 {
+		if err == nil {
+			err = io.ErrNoProgress
+		}
 		return nil, err
 	}
-	columns, ok := plain(row).(map[string]any)
+	columns, ok := plain(row[0]).(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("a row is a %T", row)
+		return nil, fmt.Errorf("a row is a %T", row[0])
 	}
 	return columns, nil
 }
