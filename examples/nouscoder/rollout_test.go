@@ -33,8 +33,8 @@ func TestJudgeRunsEachProgramOnce(t *testing.T) {
 		}()
 	}
 	wait.Wait()
-	if asked, ran := j.counts(); asked != 40 || ran != 4 || verifier.calls.Load() != 4 {
-		t.Errorf("asked %d, ran %d, executed %d; want 40, 4, 4", asked, ran, verifier.calls.Load())
+	if asked, ran := j.counts(); asked != 40 || ran != 4 || verifier.train.Load() != 4 {
+		t.Errorf("asked %d, ran %d, executed %d; want 40, 4, 4", asked, ran, verifier.train.Load())
 	}
 	v, err := j.Verify(context.Background(), p, &rollout.Completion{Text: "a", Finish: rollout.Length})
 	if err != nil || v.Status != rollout.Truncated {
