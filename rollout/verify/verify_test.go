@@ -1,0 +1,264 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouprl/grouprl/rollout"
+	"github.com/grouprl/grouprl/rollout/sandbox"
+)
+
+// scripted is a runner whose sessions answer with the next of its results. It keeps
+// every byte that went in.
+type scripted struct {
+	mu       sync.Mutex
+	results  []sandbox.Result // of Run, in order; the last repeats
+	errs     []error          // of Start, in order
+	load     sandbox.Result
+	runs     int
+	sessions int // open ones
+	seen     bytes.Buffer
+}
+
+func (s *scripted) Start(context.Context) (sandbox.Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.errs) > 0 {
+		err := s.errs[0]
+		s.errs = s.errs[1:]
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.sessions++
+	return scriptedSession{s}, nil
+}
+
+func (s *scripted) Close() error { return nil }
+
+type scriptedSession struct{ *scripted }
+
+func (s scriptedSession) Load(_ context.Context, p sandbox.Program) (sandbox.Result, error) {
+	s.seen.Write(p.Source)
+	s.seen.WriteString(p.Entry)
+	return s.load, nil
+}
+
+func (s scriptedSession) Run(_ context.Context, input []byte) (sandbox.Result, error) {
+	s.seen.Write(input)
+	r := s.results[min(s.runs, len(s.results)-1)]
+	s.runs++
+	return r, nil
+}
+
+func (s scriptedSession) Close() error { s.sessions--; return nil }
+
+func prints(text string) sandbox.Result {
+	return sandbox.Result{Stdout: []byte(text), CPU: 2 * time.Millisecond, Wall: 3 * time.Millisecond, Memory: 10 << 20}
+}
+
+func problem(tests ...rollout.Test) *rollout.Problem {
+	return &rollout.Problem{ID: "p", Tests: rollout.Tests(tests...)}
+}
+
+func test(input, expected string) rollout.Test {
+	return rollout.Test{Input: input, Expected: expected}
+}
+
+func answer(program string) *rollout.Completion {
+	return &rollout.Completion{Text: "Here:\n```python\n" + program + "\n```\n"}
+}
+
+func TestVerdict(t *testing.T) {
+	three := problem(test("1", "a"), test("2", "b"), test("3", "c"))
+	slow := sandbox.Result{Outcome: sandbox.RuntimeError, CPU: time.Second, Wall: 2 * time.Second, Memory: 50 << 20, Stderr: []byte("oh")}
+
+	s := &scripted{results: []sandbox.Result{prints("a"), prints("b"), prints("c")}}
+	v := &Verifier{Runner: s}
+	got, err := v.Verify(t.Context(), three, answer("x"))
+	require.NoError(t, err)
+	require.Equal(t, rollout.Verdict{Status: rollout.Accepted, Reward: 1, Test: -1, Passed: 3, Ran: 3, CPU: 2 * time.Millisecond, Wall: 3 * time.Millisecond, Memory: 10 << 20}, got)
+	require.Zero(t, s.sessions, "closed")
+
+	// The first failure ends it.
+	s = &scripted{results: []sandbox.Result{prints("a"), slow, prints("c")}}
+	v = &Verifier{Runner: s}
+	got, err = v.Verify(t.Context(), three, answer("x"))
+	require.NoError(t, err)
+	require.Equal(t, rollout.Verdict{Status: rollout.RuntimeError, Reward: -1, Test: 1, Passed: 1, Ran: 2, CPU: time.Second, Wall: 2 * time.Second, Memory: 50 << 20, Stderr: "oh"}, got)
+
+	// Unless all are asked for; the verdict is the first failure's.
+	s = &scripted{results: []sandbox.Result{prints("a"), slow, prints("c")}}
+	v = &Verifier{Runner: s, All: true}
+	got, err = v.Verify(t.Context(), three, answer("x"))
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 2, 3}, []int{got.Test, got.Passed, got.Ran})
+	require.Equal(t, rollout.RuntimeError, got.Status)
+	require.EqualValues(t, -1, got.Reward)
+
+	// A fraction needs all: -1 + 2 * 2/3.
+	s = &scripted{results: []sandbox.Result{prints("a"), slow, prints("c")}}
+	v = &Verifier{Runner: s, Reward: Reward{Fraction: true}}
+	got, err = v.Verify(t.Context(), three, answer("x"))
+	require.NoError(t, err)
+	require.InDelta(t, 1.0/3, got.Reward, 1e-12)
+
+	// After a crash nothing can run, and the rest count as failed.
+	s = &scripted{results: []sandbox.Result{prints("a"), {Outcome: sandbox.Crash}}}
+	v = &Verifier{Runner: s, Reward: Reward{Accepted: 1, Fraction: true}}
+	got, err = v.Verify(t.Context(), three, answer("x"))
+	require.NoError(t, err)
+	require.Equal(t, rollout.Crash, got.Status)
+	require.Equal(t, 2, s.runs)
+	require.InDelta(t, 1.0/3, got.Reward, 1e-12)
+}
+
+func TestStatuses(t *testing.T) {
+	one := problem(test("", "x"))
+	for outcome, want := range map[sandbox.Outcome]rollout.Status{
+		sandbox.TimeLimit: rollout.TimeLimit, sandbox.MemoryLimit: rollout.MemoryLimit, sandbox.OutputLimit: rollout.OutputLimit,
+		sandbox.RuntimeError: rollout.RuntimeError, sandbox.CompileError: rollout.CompileError, sandbox.Crash: rollout.Crash,
+	} {
+		for _, s := range []*scripted{{load: sandbox.Result{Outcome: outcome}}, {results: []sandbox.Result{{Outcome: outcome, CPU: time.Second, Wall: time.Second, Stdout: []byte("x")}}}} {
+			v := &Verifier{Runner: s}
+			got, err := v.Verify(t.Context(), one, answer("x"))
+			require.NoError(t, err)
+			require.Equal(t, want, got.Status)
+			require.EqualValues(t, -1, got.Reward)
+		}
+	}
+}
+
+// Neither a truncated completion nor one without code comes near the runner.
+func TestNotRun(t *testing.T) {
+	v := &Verifier{Runner: nil, Reward: Reward{Fraction: true}}
+	cut := answer("print(1)")
+	cut.Finish = rollout.Length
+	for _, c := range []struct {
+		completion *rollout.Completion
+		want       rollout.Status
+	}{{cut, rollout.Truncated}, {&rollout.Completion{Text: "no code"}, rollout.NoCode}, {answer(" \n\x1f"), rollout.NoCode}} {
+		got, err := v.Verify(t.Context(), problem(test("", "")), c.completion)
+		require.NoError(t, err)
+		require.Equal(t, rollout.Verdict{Status: c.want, Reward: -1, Test: -1}, got)
+	}
+}
+
+// Over its wall clock with little CPU time: the host may have been busy, so it is run
+// once more, and that run counts. With its CPU time used, the first run counts.
+func TestSecondLook(t *testing.T) {
+	held := sandbox.Result{Outcome: sandbox.TimeLimit, CPU: 10 * time.Millisecond, Wall: 15 * time.Second}
+	busy := sandbox.Result{Outcome: sandbox.TimeLimit, CPU: 14 * time.Second, Wall: 15 * time.Second}
+	for _, c := range []struct {
+		results []sandbox.Result
+		want    rollout.Status
+		runs    int
+	}{
+		{[]sandbox.Result{held, prints("x")}, rollout.Accepted, 2},
+		{[]sandbox.Result{held, held, prints("x")}, rollout.TimeLimit, 2},
+		{[]sandbox.Result{busy, prints("x")}, rollout.TimeLimit, 1},
+	} {
+		s := &scripted{results: c.results}
+		got, err := (&Verifier{Runner: s}).Verify(t.Context(), problem(test("", "x")), answer("p"))
+		require.NoError(t, err)
+		require.Equal(t, c.want, got.Status)
+		require.Equal(t, c.runs, s.runs)
+	}
+}
+
+// The machinery's failures are tried again, counted by problem, and never a reward.
+func TestInfraErrors(t *testing.T) {
+	down := &sandbox.InfraError{Op: "start", Err: errors.New("down")}
+	v := &Verifier{Runner: &scripted{errs: []error{down, down}, results: []sandbox.Result{prints("x")}}}
+	got, err := v.Verify(t.Context(), problem(test("", "x")), answer("p"))
+	require.NoError(t, err)
+	require.Equal(t, rollout.Accepted, got.Status)
+	require.Equal(t, map[string]int{"p": 2}, v.InfraErrors())
+
+	v.Runner = &scripted{errs: []error{down, down, down}}
+	got, err = v.Verify(t.Context(), problem(test("", "x")), answer("p"))
+	require.ErrorIs(t, err, down)
+	require.Zero(t, got)
+	require.Equal(t, map[string]int{"p": 5}, v.InfraErrors())
+
+	v = &Verifier{Runner: &scripted{errs: []error{down}}, Retries: -1}
+	_, err = v.Verify(t.Context(), problem(test("", "x")), answer("p"))
+	require.ErrorIs(t, err, down)
+}
+
+// What is wrong with a problem is an error, and no program's fault.
+func TestBadProblems(t *testing.T) {
+	v := &Verifier{Runner: &scripted{results: []sandbox.Result{{Value: []byte("N")}}}}
+	_, err := v.Verify(t.Context(), problem(), answer("p"))
+	require.ErrorIs(t, err, ErrNoTests)
+	_, err = v.Verify(t.Context(), &rollout.Problem{}, answer("p"))
+	require.ErrorIs(t, err, ErrNoTests)
+
+	unreadable := errors.New("row 7")
+	p := &rollout.Problem{ID: "q", Tests: func(yield func(rollout.Test, error) bool) { yield(rollout.Test{}, unreadable) }}
+	_, err = v.Verify(t.Context(), p, answer("p"))
+	require.ErrorIs(t, err, unreadable)
+	require.ErrorContains(t, err, `problem "q", test 0`)
+
+	p = problem(test("", "not JSON"))
+	p.Entry = "f"
+	_, err = v.Verify(t.Context(), p, answer("p"))
+	var bad *TestError
+	require.ErrorAs(t, err, &bad)
+	require.Empty(t, v.InfraErrors())
+}
+
+// Tests are drawn one at a time, and no further than the first failure.
+func TestStreaming(t *testing.T) {
+	drawn := 0
+	p := &rollout.Problem{Tests: func(yield func(rollout.Test, error) bool) {
+		for {
+			drawn++
+			if !yield(test("", "x"), nil) {
+				return
+			}
+		}
+	}}
+	s := &scripted{results: []sandbox.Result{prints("x"), prints("x"), prints("y")}}
+	got, err := (&Verifier{Runner: s}).Verify(t.Context(), p, answer("p"))
+	require.NoError(t, err)
+	require.Equal(t, rollout.WrongAnswer, got.Status)
+	require.Equal(t, 3, drawn)
+}
+
+// Nothing of an expected output goes into a session, whatever the outcome.
+func TestExpectedStaysOutside(t *testing.T) {
+	const secret = "expected-needle"
+	for _, entry := range []string{"", "f"} {
+		s := &scripted{results: []sandbox.Result{prints("1"), prints(secret), {Value: []byte("N")}}}
+		p := problem(test("[1]", `"`+secret+`"`), test("[2]", `["`+secret+`"]`))
+		p.Entry, p.Reference, p.Statement = entry, secret, secret
+		_, err := (&Verifier{Runner: s, All: true}).Verify(t.Context(), p, answer("print(1)"))
+		require.NoError(t, err)
+		require.Equal(t, 2, s.runs)
+		require.NotContains(t, s.seen.String(), secret)
+		require.True(t, strings.HasPrefix(s.seen.String(), "print(1)"))
+	}
+}
+
+func TestReward(t *testing.T) {
+	accepted, half := &rollout.Verdict{Status: rollout.Accepted, Passed: 4}, &rollout.Verdict{Status: rollout.WrongAnswer, Passed: 2}
+	for _, c := range []struct {
+		r              Reward
+		accepted, half float64
+	}{
+		{Reward{}, 1, -1}, {Reward{Accepted: 1}, 1, 0}, {Reward{Fraction: true}, 1, 0}, {Reward{Accepted: 1, Fraction: true}, 1, 0.5},
+		{Reward{Accepted: 3, Rejected: 1, Fraction: true}, 3, 2},
+	} {
+		require.Equal(t, c.accepted, c.r.Of(accepted, 4))
+		require.Equal(t, c.half, c.r.Of(half, 4))
+		require.Equal(t, c.r.Of(&rollout.Verdict{Status: rollout.NoCode}, 0), c.r.Of(&rollout.Verdict{Status: rollout.CompileError}, 4))
+	}
+}
