@@ -614,25 +614,26 @@ def encode(value, cap):
         if len(out) > cap:
             return b"\0" * (cap + 1)
         v = todo.pop()
+        kind = type(v)  # not __class__, which may lie
         if v is None:
             out += b"N"
         elif v is True:
             out += b"T"
         elif v is False:
             out += b"F"
-        elif isinstance(v, int):
+        elif issubclass(kind, int):
             text = hex(int(v)).encode()
             out += b"I" + struct.pack("<I", len(text)) + text
-        elif isinstance(v, float):
+        elif issubclass(kind, float):
             out += b"D" + struct.pack("<d", float(v))
-        elif isinstance(v, str):
+        elif issubclass(kind, str):
             text = str(v).encode("utf-8", "surrogatepass")
             out += b"S" + struct.pack("<I", len(text)) + text
-        elif isinstance(v, (list, tuple)):
+        elif issubclass(kind, (list, tuple)):
             items = list(v)
-            out += (b"L" if isinstance(v, list) else b"U") + struct.pack("<I", len(items))
+            out += (b"L" if issubclass(kind, list) else b"U") + struct.pack("<I", len(items))
             todo += reversed(items)
-        elif isinstance(v, dict):
+        elif issubclass(kind, dict):
             items = list(v.items())
             out += b"M" + struct.pack("<I", len(items))
             for key, item in reversed(items):
@@ -640,10 +641,10 @@ def encode(value, cap):
                 todo.append(key)
         else:
             number = getattr(v, "item", None)  # a numpy scalar
-            if number is not None and type(v).__module__ == "numpy" and getattr(v, "ndim", 1) == 0:
+            if number is not None and kind.__module__ == "numpy" and getattr(v, "ndim", 1) == 0:
                 todo.append(number())
                 continue
-            text = type(v).__name__.encode("utf-8", "replace")[:100]
+            text = kind.__name__.encode("utf-8", "replace")[:100]
             out += b"O" + struct.pack("<I", len(text)) + text
     return bytes(out)
 
