@@ -9,11 +9,11 @@ type Statistic int
 
 // Statistics.
 const (
-	RatioStatistic   Statistic = iota // p/q: the importance weight; its means are geometric
-	TVStatistic                       // |p - q|: total variation of the token against the rest
-	BinaryKL                          // KL(q||p) of the token against the rest
-	SymmetricKL                       // max(KL(q||p), KL(p||q)) of the token against the rest: KPop
-	AbsRatio                          // |p/q - 1|: VACO's, an estimate of twice the total variation
+	RatioStatistic Statistic = iota // p/q: the importance weight; its means are geometric
+	TVStatistic                     // |p - q|: total variation of the token against the rest
+	BinaryKL                        // KL(q||p) of the token against the rest
+	SymmetricKL                     // max(KL(q||p), KL(p||q)) of the token against the rest: KPop
+	AbsRatio                        // |p/q - 1|: VACO's, an estimate of twice the total variation
 )
 
 var statisticNames = names{"ratio", "tv", "binary_kl", "symmetric_kl", "abs_ratio"}

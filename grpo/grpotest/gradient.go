@@ -287,7 +287,18 @@ func (f frozenSurrogate) Loss(loss, dloss []float64, r *grpo.Response) {
 		}
 		r = &at
 	}
-	f.inner.Loss(loss, dloss, r)
+	inner := f.inner
+	if fz, ok := inner.(Freezer); ok && f.tape.replaying {
+		inner = fz.Freeze(&base.at)
+	}
+	inner.Loss(loss, dloss, r)
+}
+
+// A Freezer is a surrogate of which a part is under a stop-gradient: Freeze returns
+// it with that part held as it is at the response at. Without this method the
+// gradient check takes all of a Detacher to be so, and nothing of another surrogate.
+type Freezer interface {
+	Freeze(at *grpo.Response) grpo.Surrogate
 }
 
 // Needs is what the inner rule declares, or all that Batch gives.
