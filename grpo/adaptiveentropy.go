@@ -13,7 +13,7 @@ import "errors"
 //
 //	objective.Entropy.Coefficient = controller.Active()
 //	stats, err := e.Eval(dst, &objective, &batch, &totals)
-//	err = controller.Update(stats.Entropy())
+//	err = controller.Update(entropy)
 //
 // A coefficient of 0 leaves the entropies unread, so measure the entropy of the
 // step's batch beside it (logprob.Forward has it). TRL: Step 0.005, Target 0.2, [0, 1].

@@ -16,7 +16,7 @@ import (
 //
 //	objective.KL.Coefficient = controller.Coefficient
 //	stats, err := e.Eval(dst, &objective, &batch, &totals)
-//	err = controller.Update(stats.KL(), batch.Len())
+//	err = controller.Update(kl, batch.Len()) // kl of stats.All
 type AdaptiveKL struct {
 	Coefficient float64 `json:"coefficient"` // > 0
 	Target      float64 `json:"target"`      // nats a token, > 0

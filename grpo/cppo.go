@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/grouprl/grouprl/internal/vexp"
 )
 
 func init() { Register("cppo", CPPO{}) }
@@ -29,25 +31,28 @@ type CPPO struct {
 // Weigh implements Weight.
 func (c CPPO) Weigh(w []float64, r *Response) {
 	n := len(w)
-	d := r.spare.tmp[:n]
-	for t := range d {
-		d[t] = math.Abs(math.Exp(r.LogProb[t]) - math.Exp(r.Anchor[t]))
+	move, sorted := r.spare.side[0][:n], r.spare.side[1][:n]
+	q := r.spare.tmp[:n]
+	vexp.Exp(move, r.LogProb[:n])
+	vexp.Exp(q, r.Anchor[:n])
+	for t := range move {
+		move[t] -= q[t]
+		sorted[t] = math.Abs(move[t])
 	}
-	slices.Sort(d)
-	rate := min(max(d[(9*n+9)/10-1], c.RateLow), c.RateHigh)
+	slices.Sort(sorted)
+	rate := min(max(sorted[(9*n+9)/10-1], c.RateLow), c.RateHigh)
 	earned, spent := 0.0, 0.0
 	for t, a := range r.Advantage[:n] {
 		position := 1.0
 		if n > 1 {
-			position -= (1 - c.Last) * float64(t) / float64(n-1)
+			position -= float64((1-c.Last)*float64(t)) / float64(n-1)
 		}
-		move := math.Exp(r.LogProb[t]) - math.Exp(r.Anchor[t])
 		limit := min(c.Limit, c.Limit+float64(rate*earned)-spent)
-		if (a > 0 && move > 0 || a < 0 && move < 0) && position*math.Abs(move) > limit {
+		if (a > 0 && move[t] > 0 || a < 0 && move[t] < 0) && position*math.Abs(move[t]) > limit {
 			w[t] = 0
 		}
 		earned += position
-		spent += math.Abs(move)
+		spent += math.Abs(move[t])
 	}
 }
 

@@ -53,47 +53,56 @@ func (d *TokenDivergence) UnmarshalText(b []byte) error {
 // Loss implements Surrogate.
 func (d DPPO) Loss(loss, dloss []float64, r *Response) {
 	p, q := dloss[:len(loss)], r.spare.tmp[:len(loss)]
-	d.probabilities(p, q, r)
+	r.probabilities(p, q)
+	limit := d.Max
+	if limit == 0 {
+		limit = math.MaxFloat64
+	}
+	lp, ratio := r.LogProb[:len(loss)], r.Ratio[:len(loss)]
 	for t, a := range r.Advantage[:len(loss)] {
 		w := 0.0
-		if a != 0 && d.keeps(a, p[t], q[t], r.LogProb[t], r.Anchor[t]) {
-			w = r.Ratio[t]
-			if d.Max != 0 {
-				w = min(w, d.Max)
-			}
+		if a != 0 && d.keeps(a, p[t], q[t]) {
+			w = min(ratio[t], limit)
 		}
-		loss[t], p[t] = detachedLoss(w, a, r.LogProb[t])
+		loss[t], p[t] = detachedLoss(w, a, lp[t])
 	}
 }
 
-// probabilities fills p and q, the token probabilities of the policy and the anchor.
-func (d DPPO) probabilities(p, q []float64, r *Response) {
-	vexp.Exp(p, r.LogProb[:len(p)])
-	vexp.Exp(q, r.Anchor[:len(p)])
+// probabilities fills p and q [n] with those of the policy and the ratio's anchor.
+func (r *Response) probabilities(p, q []float64) {
+	vexp.Exp(q, r.Anchor[:len(q)])
+	if !r.plain {
+		vexp.Exp(p, r.LogProb[:len(p)])
+		return
+	}
+	ratio := r.Ratio[:len(p)]
+	for t, x := range q[:len(p)] {
+		p[t] = x * ratio[t]
+	}
 }
 
-// keeps reports whether a token is inside or on its way back.
-func (d DPPO) keeps(a, p, q, lp, lq float64) bool {
-	limit := d.High
+// keeps reports whether a token of probability p, anchor's q, is inside or on its
+// way back.
+func (d DPPO) keeps(a, p, q float64) bool {
+	limit, away := d.High, p-q
 	if a < 0 {
-		limit = d.Low
-		p, q = -p, -q
+		limit, away = d.Low, -away
 	}
-	if p <= q {
+	if away <= 0 {
 		return true
 	}
 	if d.Divergence == TotalVariation {
-		return p-q <= limit
+		return away <= limit
 	}
-	return binaryKL(lq, lp, 0) <= limit
-}
-
-// Held implements Holder: the tokens that are not kept.
-func (d DPPO) Held(held []bool, r *Response) {
-	for t, a := range r.Advantage[:len(held)] {
-		lp, lq := r.LogProb[t], r.Anchor[t]
-		held[t] = a != 0 && !d.keeps(a, math.Exp(lp), math.Exp(lq), lp, lq)
+	// 2 TV^2 <= KL(q||p) <= chi^2 decide nearly all tokens without a logarithm.
+	square := away * away
+	switch rest := p * (1 - p); {
+	case 2*square > limit:
+		return false
+	case rest > 0 && square <= limit*rest:
+		return true
 	}
+	return binaryKL(q, p) <= limit
 }
 
 // Detached implements Detacher.

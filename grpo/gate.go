@@ -3,6 +3,8 @@ package grpo
 import (
 	"fmt"
 	"math"
+
+	"github.com/grouprl/grouprl/internal/vexp"
 )
 
 func init() { Register("gate", Gate{}) }
@@ -33,27 +35,34 @@ type Gate struct {
 
 // Weigh implements Weight.
 func (g Gate) Weigh(w []float64, r *Response) {
+	n := len(w)
 	over, under := g.Of.of(r)
-	if g.Level == TokenLevel {
-		for t := range w {
-			if !g.keeps(g.Statistic.at(over[t], under[t], g.Floor)) {
-				if g.Any {
-					clear(w)
-					return
-				}
-				w[t] = 0
-			}
-		}
-		return
+	p, q := r.spare.side[0][:n], r.spare.side[1][:n]
+	switch {
+	case !g.Statistic.probabilities():
+	case g.Of == CurrentOverAnchor:
+		r.probabilities(p, q)
+	default:
+		vexp.Exp(p, over[:n])
+		vexp.Exp(q, under[:n])
 	}
-	x := 0.0
+	sum := 0.0
 	for t := range w {
-		x += g.Statistic.at(over[t], under[t], g.Floor)
+		x := g.Statistic.at(over[t]-under[t], p[t], q[t], g.Floor)
+		switch {
+		case g.Level != TokenLevel:
+			sum += x
+		case !g.keeps(x) && g.Any:
+			clear(w)
+			return
+		case !g.keeps(x):
+			w[t] = 0
+		}
 	}
 	if g.Level == SequenceLevel {
-		x /= float64(len(w))
+		sum /= float64(n)
 	}
-	if !g.keeps(x) {
+	if g.Level != TokenLevel && !g.keeps(sum) {
 		clear(w)
 	}
 }

@@ -105,6 +105,28 @@ func (m Mismatch) weight(d float64) float64 {
 	return x
 }
 
+// logs returns the sum of the logarithms of token weights, each of at least 1e-8,
+// in log space.
+func (m Mismatch) logs(over, under []float64) float64 {
+	const least = -18.420680743952367
+	low, high := math.Inf(-1), math.Inf(1)
+	if m.Low != 0 {
+		low = math.Log(m.Low)
+	}
+	if m.High != 0 {
+		high = math.Log(m.High)
+	}
+	sum := 0.0
+	for t, x := range over {
+		d := within(x-under[t], m.Bound)
+		if m.Mode == Mask && (d < low || d > high) {
+			d = least
+		}
+		sum += max(min(max(d, low), high), least)
+	}
+	return sum
+}
+
 // within holds d in +-bound; 0 is no bound.
 func within(d, bound float64) float64 {
 	if bound == 0 {

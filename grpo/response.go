@@ -24,6 +24,7 @@ type Response struct {
 	Length    int       // counted tokens; more than n where NonFinite dropped some
 
 	key   uint64
+	plain bool // the ratio is exp(LogProb - Anchor) of each token
 	spare scratchpad
 }
 

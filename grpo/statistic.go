@@ -28,39 +28,39 @@ func (s *Statistic) UnmarshalText(b []byte) error {
 	return statisticNames.unmarshal("statistic", b, (*int)(s))
 }
 
-// at returns the statistic of a token with log-probabilities over and under; of the
-// ratio its logarithm. Probabilities are held in [floor, 1-floor] in the KLs.
-func (s Statistic) at(over, under, floor float64) float64 {
+// at returns the statistic of a token with the log-ratio d and the probabilities p
+// and q, each held in [floor, 1-floor] in the KLs; of the ratio its logarithm.
+func (s Statistic) at(d, p, q, floor float64) float64 {
+	if floor > 0 && (s == BinaryKL || s == SymmetricKL) {
+		p, q = min(max(p, floor), 1-floor), min(max(q, floor), 1-floor)
+	}
 	switch s {
 	case TVStatistic:
-		return math.Abs(math.Exp(over) - math.Exp(under))
+		return math.Abs(p - q)
 	case BinaryKL:
-		return binaryKL(under, over, floor)
+		return binaryKL(q, p)
 	case SymmetricKL:
-		return max(binaryKL(under, over, floor), binaryKL(over, under, floor))
+		return max(binaryKL(q, p), binaryKL(p, q))
 	case AbsRatio:
-		return math.Abs(math.Expm1(over - under))
+		return math.Abs(math.Expm1(d))
 	}
-	return over - under
+	return d
 }
 
-// binaryKL is KL(p||q) of "this token" against "any other", from log-probabilities:
-// p ln(p/q) + (1-p) ln((1-p)/(1-q)), with 0 ln 0 = 0 and both kept in [floor,
-// 1-floor].
-func binaryKL(lp, lq, floor float64) float64 {
-	p, q := math.Exp(lp), math.Exp(lq)
-	rp, rq := -math.Expm1(lp), -math.Expm1(lq)
-	if floor > 0 {
-		p, q = min(max(p, floor), 1-floor), min(max(q, floor), 1-floor)
-		rp, rq = 1-p, 1-q
-		lp, lq = math.Log(p), math.Log(q)
-	}
+// probabilities reports whether the statistic reads p and q.
+func (s Statistic) probabilities() bool {
+	return s == TVStatistic || s == BinaryKL || s == SymmetricKL
+}
+
+// binaryKL is KL(p||q) of "this token" against "any other": p ln(p/q) + (1-p)
+// ln((1-p)/(1-q)), with 0 ln 0 = 0.
+func binaryKL(p, q float64) float64 {
 	kl := 0.0
 	if p > 0 {
-		kl += float64(p * (lp - lq))
+		kl += float64(p * math.Log(p/q))
 	}
-	if rp > 0 {
-		kl += float64(rp * math.Log(rp/rq))
+	if p < 1 {
+		kl += float64((1 - p) * math.Log((1-p)/(1-q)))
 	}
 	return max(kl, 0)
 }

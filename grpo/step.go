@@ -15,6 +15,7 @@ func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
 	}
 	r, spec := &s.r, &rd.o.Ratio
 	r.LogRatio, r.Ratio = s.logRatio, s.ratio
+	r.plain = spec.Level == TokenLevel && !spec.bounded()
 	r.spare = scratchpad{tmp: s.tmp, side: [...][]float64{s.klValue, s.klSlope}, held: s.grad}
 	lp, d := s.lp[:n], s.d[:n]
 	for t, x := range r.Anchor[:n] {

@@ -1,9 +1,6 @@
 package grpo
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 func init() { Register("trust_region", TrustRegion{}) }
 
@@ -20,9 +17,10 @@ type TrustRegion struct {
 // Weigh implements Weight.
 func (m TrustRegion) Weigh(w []float64, r *Response) {
 	d := DPPO{Divergence: m.Divergence, Low: m.Low, High: m.High}
+	p, q := r.spare.side[0][:len(w)], r.spare.side[1][:len(w)]
+	r.probabilities(p, q)
 	for t, a := range r.Advantage[:len(w)] {
-		lp, lq := r.LogProb[t], r.Anchor[t]
-		if a != 0 && !d.keeps(a, math.Exp(lp), math.Exp(lq), lp, lq) {
+		if a != 0 && !d.keeps(a, p[t], q[t]) {
 			w[t] = 0
 		}
 	}

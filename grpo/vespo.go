@@ -60,15 +60,10 @@ func (v VESPO) correction(r *Response) float64 {
 	if v.Correction == (Mismatch{}) {
 		return 0
 	}
-	const least = 1e-8
 	if v.Correction.Level != TokenLevel {
-		return math.Log(max(v.Correction.weight(v.Correction.response(r)), least))
+		return math.Log(max(v.Correction.weight(v.Correction.response(r)), 1e-8))
 	}
-	sum := 0.0
-	for t, old := range r.Old {
-		sum += math.Log(max(v.Correction.weight(old-r.Rollout[t]), least))
-	}
-	return sum
+	return v.Correction.logs(r.Old, r.Rollout)
 }
 
 // Held implements Holder: nothing is, phi is smooth.
