@@ -120,9 +120,10 @@ func (m Mismatch) logs(over, under []float64) float64 {
 	for t, x := range over {
 		d := within(x-under[t], m.Bound)
 		if m.Mode == Mask && (d < low || d > high) {
-			d = least
+			sum += least
+		} else {
+			sum += max(min(max(d, low), high), least)
 		}
-		sum += max(min(max(d, low), high), least)
 	}
 	return sum
 }
