@@ -75,6 +75,7 @@ def capabilities(mask):
 
 
 NO_CAPABILITIES = capabilities(0)
+SYS_ADMIN = capabilities(1 << 21)
 
 
 # ---- messages ----
@@ -97,6 +98,17 @@ def landlock_abi():
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 BOX_RIGHTS = WRITE_FILE | READ_FILE | READ_DIR | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12  # files, folders, links
+
+
+def rules_of(cfg):
+    """What a child may touch. The files are the same in every session, so the template
+    makes the rule set for all of them; a session's own /proc and work folder lie
+    beneath folders that it names."""
+    rules = [("/dev/" + d, READ_FILE) for d in ("zero", "random", "urandom")]
+    rules += [("/dev/" + d, READ_FILE | WRITE_FILE) for d in ("null", "full")]
+    if cfg["namespaces"]:
+        return rules + [("/", READ_FILE | READ_DIR), (os.path.dirname(BOX), BOX_RIGHTS)]
+    return rules + [(p, READ_FILE | READ_DIR if os.path.isdir(p) else READ_FILE) for p in cfg["ro"]]
 
 
 def ruleset(abi, rules):
@@ -235,6 +247,9 @@ def template():
         code = ctypes.create_string_buffer(filter, len(filter))
         cfg["filter"] = code, ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(filter) // 8, ctypes.addressof(code)))
         cfg["abi"] = landlock_abi()
+        cfg["rules"] = -1
+        if cfg["abi"] and (cfg["namespaces"] or cfg["landlock"]):
+            cfg["rules"] = ruleset(cfg["abi"], rules_of(cfg))
         prctl("PR_SET_DUMPABLE", 4, 0)
         prctl("PR_SET_NO_NEW_PRIVS", 38, 1)
     except BaseException as e:
@@ -297,29 +312,16 @@ def enter_session(cfg, procfd, fd):
         for capability in range(64):
             if _prctl(24, capability, 0, 0, 0) < 0:  # PR_CAPBSET_DROP
                 break
-        check(libc.capset(*capabilities(1 << 21)), "capset")  # CAP_SYS_ADMIN in its own namespaces: to renew the work folder
+        check(libc.capset(*SYS_ADMIN), "capset")  # CAP_SYS_ADMIN in its own namespaces: to renew the work folder
     else:
         prctl("PR_SET_PDEATHSIG", 1, signal.SIGKILL)
     if fd == SOCK:
         raise OSError("too many descriptors")
     os.dup2(fd, SOCK, False)
+    if cfg["rules"] >= 0:
+        os.dup2(cfg["rules"], RULES, False)
     os.closerange(3, SOCK)
-    os.closerange(SOCK + 1, 1024)
-    if cfg["abi"]:
-        rules = [("/dev/" + d, READ_FILE) for d in ("zero", "random", "urandom")]
-        rules += [("/dev/" + d, READ_FILE | WRITE_FILE) for d in ("null", "full")]
-        if cfg["namespaces"]:
-            rules += [("/", READ_FILE | READ_DIR), (os.path.dirname(BOX), BOX_RIGHTS)]
-        elif cfg["landlock"]:
-            rules += [(p, READ_FILE | READ_DIR if os.path.isdir(p) else READ_FILE) for p in cfg["ro"]]
-        else:
-            rules = None
-        if rules is not None:
-            made = ruleset(cfg["abi"], rules)
-            os.dup2(made, RULES, False)
-            os.close(made)
-        else:
-            cfg["abi"] = 0
+    os.closerange(CODE, 1024)
     session(cfg, socket(AF_UNIX, SOCK_SEQPACKET, 0, SOCK))
 
 
@@ -432,7 +434,7 @@ def limit(cfg, fds, w, memory, output, stack, threads, files):
     elif cfg["processes"]:
         setrlimit(resource.RLIMIT_NPROC, (cfg["processes"], cfg["processes"]))
     setrlimit(resource.RLIMIT_AS, (memory, memory))
-    if cfg["abi"]:
+    if cfg["rules"] >= 0:
         syscall("landlock_restrict_self", SYS_LANDLOCK + 2, RULES, 0)
     code, program = cfg["filter"]
     if len(code):

@@ -3,7 +3,9 @@
 package verify
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"testing"
@@ -66,6 +68,46 @@ func TestPrograms(t *testing.T) {
 			require.Positive(t, got.Memory)
 			require.Empty(t, v.InfraErrors())
 		})
+	}
+}
+
+// recording keeps what programs print.
+type recording struct {
+	sandbox.Runner
+	stdout []string
+}
+
+type recordingSession struct {
+	sandbox.Session
+	to *recording
+}
+
+func (r *recording) Start(ctx context.Context) (sandbox.Session, error) {
+	s, err := r.Runner.Start(ctx)
+	return recordingSession{s, r}, err
+}
+
+func (s recordingSession) Run(ctx context.Context, input []byte) (sandbox.Result, error) {
+	r, err := s.Session.Run(ctx, input)
+	s.to.stdout = append(s.to.stdout, string(r.Stdout))
+	return r, err
+}
+
+// Programs that search their frames, all objects and all of their memory for the
+// expected output, on a problem that expects just what they search for.
+func TestSearchForExpected(t *testing.T) {
+	l, err := sandbox.Local(sandbox.Config{Limits: sandbox.Limits{Wall: 20 * time.Second}})
+	require.NoError(t, err)
+	defer l.Close()
+	p := problem(test("", "expected-needle"), test("", "expected-needle\nexpected-needle"))
+	for _, name := range []string{"frames", "gc_objects", "memory_scan"} {
+		source, err := os.ReadFile("../sandbox/testdata/hostile/" + name + ".py")
+		require.NoError(t, err)
+		r := &recording{Runner: l}
+		got, err := (&Verifier{Runner: r, All: true}).Judge(t.Context(), p, string(source))
+		require.NoError(t, err)
+		require.Equal(t, rollout.WrongAnswer, got.Status, "%+v", got)
+		require.Equal(t, []string{"held\n", "held\n"}, r.stdout)
 	}
 }
 
