@@ -88,19 +88,15 @@ func (d DPPO) keeps(a, p, q float64) bool {
 	if a < 0 {
 		limit, away = d.Low, -away
 	}
-	if away <= 0 {
-		return true
-	}
 	if d.Divergence == TotalVariation {
 		return away <= limit
 	}
 	// 2 TV^2 <= KL(q||p) <= chi^2 decide nearly all tokens without a logarithm.
-	square := away * away
-	switch rest := p * (1 - p); {
+	switch square := away * away; {
+	case square < limit*(p*(1-p)) || away <= 0:
+		return true
 	case 2*square > limit:
 		return false
-	case rest > 0 && square <= limit*rest:
-		return true
 	}
 	return binaryKL(q, p) <= limit
 }
