@@ -14,7 +14,10 @@ func nemoRL() []Recipe {
 		Baseline: advantage.LeaveOneOut, Scale: advantage.LeaveOneOutStd, DDof: 1, Epsilon: 1e-6, ZeroSpread: advantage.ZeroSpreadCenter,
 	}
 	clip := grpo.Clip{Low: 0.2, High: 0.2}
-	k3 := grpo.KL{Coefficient: 0.01, InputBound: 20, OutputBound: 10}
+	k3 := grpo.KL{
+		Coefficient: 0.01, InputBound: 20, OutputBound: 10,
+		Factor: grpo.KLFactor{Mode: grpo.Differentiable, Anchor: grpo.Current},
+	}
 	rows := []Recipe{
 		{Name: "grpo", Objective: grpo.Objective{Surrogate: clip, KL: k3, Aggregation: grpo.TokenMean{}}},
 		{Name: "gspo", Objective: grpo.Objective{Ratio: grpo.Ratio{Level: grpo.SequenceLevel}, Surrogate: clip, KL: k3, Aggregation: grpo.ResponseMean{}},
@@ -32,7 +35,8 @@ func nemoRL() []Recipe {
 			"kl": "kl_penalty", "entropy": "approx_entropy", "weight/mean": "sampling_importance_ratio",
 		}
 		if r.Note == "" {
-			r.Note = "counts have 1e-8 added; use_importance_sampling_correction is off unless training is asynchronous"
+			r.Note = "counts have 1e-8 added; the KL term has its score term, which versions before mid-2026 lack (no Factor); " +
+				"use_importance_sampling_correction is off unless training is asynchronous"
 		}
 	}
 	return rows
@@ -40,9 +44,10 @@ func nemoRL() []Recipe {
 
 // openInstruct is AllenAI's open-instruct.
 func openInstruct() []Recipe {
+	k3 := grpo.KL{Coefficient: 0.05, InputBound: 40} // kl_estimator 2
 	rows := []Recipe{
-		{Name: "grpo", Objective: grpo.Objective{Surrogate: grpo.Clip{Low: 0.2, High: 0.272}, Aggregation: grpo.TokenMean{}}},
-		{Name: "cispo", Objective: grpo.Objective{Surrogate: grpo.CISPO{Max: 1.272}, Aggregation: grpo.TokenMean{}}},
+		{Name: "dapo", Objective: grpo.Objective{Surrogate: grpo.Clip{Low: 0.2, High: 0.272}, KL: k3, Aggregation: grpo.TokenMean{}}},
+		{Name: "cispo", Objective: grpo.Objective{Surrogate: grpo.CISPO{Max: 1.272}, KL: k3, Aggregation: grpo.TokenMean{}}},
 	}
 	for i := range rows {
 		r := &rows[i]
@@ -51,7 +56,7 @@ func openInstruct() []Recipe {
 		r.Correction = []grpo.Weight{grpo.Mismatch{High: 2, Bound: 10}}
 		r.Metrics = map[string]string{
 			"loss": "loss/total_avg", "surrogate": "loss/policy_avg", "kl_term": "loss/kl_avg", "clip/fraction": "policy/clipfrac_avg",
-			"ratio/mean": "val/ratio",
+			"ratio/mean": "val/ratio", "entropy": "policy/entropy_avg",
 		}
 		r.Note = "advantages are centred by default; advantage_normalization_type \"standard\" divides by the deviation with ddof 0 and epsilon 1e-8"
 	}
@@ -66,12 +71,14 @@ func skyRL() []Recipe {
 	k3 := grpo.KL{Coefficient: 0.001}
 	rows := []Recipe{
 		{Name: "regular", Objective: grpo.Objective{Ratio: bounded, Surrogate: clip, KL: k3, Aggregation: grpo.TokenMean{}}},
+		{Name: "dual_clip", Objective: grpo.Objective{Ratio: bounded, Surrogate: grpo.Clip{Low: 0.2, High: 0.2, Cap: 3}, KL: k3, Aggregation: grpo.TokenMean{}}},
 		{Name: "gspo", Objective: grpo.Objective{
 			Ratio: grpo.Ratio{Level: grpo.SequenceTokenLevel, Cap: grpo.Clamp{High: 10}}, Surrogate: clip, KL: k3, Aggregation: grpo.ResponseMean{},
-		}},
+		}, Note: "with loss_reduction sequence_mean, which SkyRL recommends here"},
 		{Name: "cispo", Objective: grpo.Objective{Ratio: bounded, Surrogate: grpo.CISPO{Max: 5}, KL: k3, Aggregation: grpo.TokenMean{}},
 			Note: "cispo_eps_clip_low 1 and _high 4 are offsets from 1"},
-		{Name: "sapo", Objective: grpo.Objective{Ratio: bounded, Surrogate: grpo.SAPO{Positive: 1, Negative: 1.05}, KL: k3, Aggregation: grpo.ResponseMean{}}},
+		{Name: "sapo", Objective: grpo.Objective{Ratio: bounded, Surrogate: grpo.SAPO{Positive: 1, Negative: 1.05}, KL: k3, Aggregation: grpo.ResponseMean{}},
+			Note: "with loss_reduction sequence_mean, which SkyRL recommends here"},
 		{Name: "prompt_mean", Objective: grpo.Objective{Ratio: bounded, Surrogate: clip, KL: k3, Aggregation: grpo.PromptMean{}},
 			Note: "loss_reduction prompt_mean"},
 	}
@@ -79,7 +86,7 @@ func skyRL() []Recipe {
 		r := &rows[i]
 		r.Framework, r.Advantage = "skyrl", estimator
 		r.Source = "skyrl/backends/skyrl_train/utils/ppo_utils.py"
-		r.Metrics = map[string]string{"loss": "final_loss", "surrogate": "policy_loss", "kl": "policy_kl", "entropy": "policy_entropy", "clip/fraction": "ppo_clip_ratio"}
+		r.Metrics = map[string]string{"clip/fraction": "clip_ratio"}
 	}
 	return rows
 }

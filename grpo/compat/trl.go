@@ -47,10 +47,10 @@ func trl() []Recipe {
 			r.Source = source
 		}
 		r.Metrics = metricNames(func(m grpo.Metric) string { return m.TRL })
-		if r.Name != "vespo" && r.Name != "gmpo" { // which weighs by no ratio of the sampler
+		if r.Name != "vespo" && r.Name != "gmpo" { // gmpo corrects for no sampler, vespo inside its surrogate
 			r.Correction = []grpo.Weight{grpo.Mismatch{Level: grpo.ProductLevel, Mode: grpo.Mask, High: 3}}
 		}
-		if r.Name == "gmpo" || r.Name == "vespo" && r.From == "" {
+		if r.Name == "gmpo" { // whose KL term no ratio multiplies
 			all = append(all, r)
 			continue
 		}

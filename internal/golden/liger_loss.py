@@ -12,19 +12,17 @@ from liger_kernel.transformers.grpo_loss import triton_grpo_loss
 from cases import File
 from inputs import Dense
 from objectives import *
-from trl_loss import AGGREGATIONS
+from trl_loss import AGGREGATIONS, VESPO, VESPO_RATIO
 
 CHUNKED = "liger_kernel.chunked_loss.grpo_loss.LigerFusedLinearGRPOFunction.ppo_loss_fn"
 TRITON = "liger_kernel.transformers.grpo_loss.triton_grpo_loss"
 SAPO = part("sapo", positive=1, negative=1.05)
-VESPO = part("vespo", k_positive=2, lambda_positive=3, k_negative=3, lambda_negative=2)
-VESPO_RATIO = ratio("product_token", clamp=clamp(-20, 20), cap=clamp(-8 * 2.302585092994046, 20))
 
 
 def chunked(d, **fields):
     loss, _ = LigerFusedLinearGRPOFunction.ppo_loss_fn(
         d.log_probs, d.mask, d.advantages, d.mask, ref_per_token_logps=d.ref_log_probs, old_per_token_logps=d.old_log_probs,
-        max_completion_length=16, **fields)
+        max_completion_length=256, **fields)
     return loss
 
 
@@ -46,7 +44,7 @@ def triton(d, **fields):
     names = {"epsilon_low": "eps_low", "epsilon_high": "eps_high"}
     loss, _ = triton_grpo_loss(
         z.logits, d.old_log_probs, d.ref_log_probs, torch.zeros_like(d.mask, dtype=torch.long), d.advantages.float(), d.mask.long(),
-        temperature=1.0, inplace=False, reduce=True, max_completion_length=16, **{names.get(k, k): v for k, v in fields.items()})
+        temperature=1.0, inplace=False, reduce=True, max_completion_length=256, **{names.get(k, k): v for k, v in fields.items()})
     loss.backward()
     # The rest is a function of log_probs with the gradient that came back.
     g = (z.x.grad.double() / z.rest).to(d.dtype) * d.mask

@@ -26,7 +26,7 @@ def policy(f, name, key, surrogate, r, batches, aggs=("token-mean",), weights=No
                 aggregation = part("scaled", factor=info["dp_size"], of=aggregation)
             f.add(f"{name}/{agg}", key=key, function=POLICY, arguments={"loss_agg_mode": agg} | fields | (info or {}), dense=d,
                   objective=objective(surrogate, aggregation, r, weights), loss=loss_of(d, agg, info, **fields),
-                  totals=totals, recipe=recipe if agg == "token-mean" else None)
+                  totals=totals, recipe=recipe if agg in ("token-mean", aggs[0]) else None)
 
 
 def losses(f):
@@ -37,10 +37,17 @@ def losses(f):
     policy(f, "gspo", "gspo", clip(3e-4, 4e-4), ratio("sequence"), ("tight", "ragged", "holes", "on-policy"), ("seq-mean-token-mean",), **gspo)
     policy(f, "gspo-rollout", "gspo", clip(3e-4, 4e-4), ratio("sequence", "rollout"), ("tight", "ragged", "mismatch"),
            ("seq-mean-token-mean",), is_correction_level="token", **gspo)
-    policy(f, "gspo-default", "gspo", clip(), ratio("sequence"), ("ragged", "drift"), ("seq-mean-token-mean",), policy_loss_type="gspo")
+    policy(f, "gspo-default", "gspo", clip(), ratio("sequence"), ("ragged", "drift"), ("seq-mean-token-mean",), recipe="openrlhf/gspo", policy_loss_type="gspo")
     policy(f, "totals", "scaled", clip(), token, ("ragged", "holes"), both,
            totals={"Tokens": 200, "Responses": 24, "AllResponses": 24},
            info={"dp_size": 2, "batch_num_tokens": 200, "global_batch_size": 24})
+
+
+NAMED = {
+    ("token", "clip", "ratio", 0.5, 5.0): "openrlhf/tis",
+    ("token", "mask", "ratio", 0.5, 5.0): "openrlhf/icepop",
+    ("seq", "mask", "ratio", 0.5, 5.0): "openrlhf/seq-mask-tis",
+}
 
 
 def corrections(f):
@@ -67,6 +74,7 @@ def corrections(f):
             expected = [mismatch(unit, low, high, {"clip": "truncate", "mask": "mask"}[mode])]
         policy(f, f"correction/{level}-{mode}-{gating}-{low}-{high}", "gate" if len(expected) == 2 else "mismatch", clip(), ratio(cap=BOUND),
                ("mismatch", "confident", "holes"), tuple(AGGREGATIONS), expected,
+               recipe=NAMED.get((level, mode, gating, low, high)),
                is_correction_level=level, is_correction_mode=mode, is_correction_gating=gating, is_correction_threshold=[low, high])
 
 

@@ -62,7 +62,7 @@ FIELDS = dict(
     use_vllm=False,
     vllm_importance_sampling_correction=True,
     current_gradient_accumulation_steps=1,
-    max_completion_length=16,
+    max_completion_length=256,
     entropy_coef=0.0,
     use_adaptive_entropy=False,
 )
@@ -71,7 +71,7 @@ AGGREGATIONS = {
     "grpo": response_mean(all=True),
     "sapo": response_mean(all=True),
     "bnpo": TOKEN_MEAN,
-    "dr_grpo": constant_length(16, all=True),
+    "dr_grpo": constant_length(256, all=True),
     "dapo": TOKEN_MEAN,
     "cispo": TOKEN_MEAN,
     "vespo": TOKEN_MEAN,
@@ -147,8 +147,32 @@ def losses(f):
     policy(f, "luspo-token", "clip", clip(), ("ragged", "holes"), loss_types=("luspo",))
 
 
+VESPO = part("vespo", k_positive=2, lambda_positive=3, k_negative=3, lambda_negative=2)
+VESPO_RATIO = ratio("product_token", clamp=clamp(-20, 20), cap=clamp(-8 * 2.302585092994046, 20))
+
+
 def penalties(f):
     rho = {"mode": "differentiable"}
+    sequence = dict(importance_sampling_level="sequence", epsilon_low=3e-4, epsilon_high=4e-4)
+    tight = clip(3e-4, 4e-4)
+    rows = [(t, t, clip(), None, {}) for t in ("grpo", "bnpo", "dr_grpo", "dapo")] + [
+        ("gspo", "grpo", tight, ratio("sequence"), sequence),
+        ("luspo", "luspo", tight, ratio("sequence"), sequence),
+        ("cispo", "cispo", part("cispo", max=5), None, dict(epsilon_high=5.0)),
+        ("sapo", "sapo", part("sapo", positive=1, negative=1.05), None, {}),
+        ("vespo", "vespo", VESPO, VESPO_RATIO, {}),
+    ]
+    for name, loss_type, surrogate, r, fields in rows:
+        level = {"level": "sequence"} if fields.get("importance_sampling_level") else {}
+        for corrected in (False, True):
+            if name == "vespo" and not corrected:
+                continue
+            for b in ("ragged", "holes"):
+                d = Dense(b)
+                args = {"beta": 0.04, "use_bias_correction_kl": corrected} | fields
+                f.add(f"kl-{'from' if corrected else 'before'}-1.10/{name}", key="kl", function=FUNCTION, arguments={"loss_type": loss_type} | args, dense=d,
+                      objective=objective(surrogate, AGGREGATIONS[loss_type], r, kl=kl(0.04, factor=rho | level if corrected else None)),
+                      loss=loss_of(d, loss_type=loss_type, **args), recipe=f"trl/{name}@{'1.16.0' if corrected else '1.9.0'}")
     for loss_type in ("grpo", "dapo"):
         policy(f, "kl", "kl", clip(), ("ragged", "drift", "on-policy"), loss_types=(loss_type,),
                penalty=kl(0.04, factor=rho), beta=0.04)
@@ -168,7 +192,7 @@ def gmpo(f):
                   arguments={"epsilon_low": 0.4, "epsilon_high": 0.4, "beta": beta}, dense=d,
                   objective=objective(part("linear"), response_mean(all=True), ratio("sequence", clamp=bounds),
                                       kl=kl(beta) if beta else None),
-                  loss=loss_of(d, GMPOTrainer, epsilon_low=0.4, epsilon_high=0.4, beta=beta))
+                  recipe="trl/gmpo", loss=loss_of(d, GMPOTrainer, epsilon_low=0.4, epsilon_high=0.4, beta=beta))
 
 
 def sampler(d, mode, low=None, high=None):
@@ -207,7 +231,7 @@ def corrections(f):
 
 def vespo(f):
     names = {"k_positive": "vespo_k_pos", "lambda_positive": "vespo_lambda_pos", "k_negative": "vespo_k_neg", "lambda_negative": "vespo_lambda_neg"}
-    r = ratio("product_token", clamp=clamp(-20, 20), cap=clamp(-8 * 2.302585092994046, 20))
+    r = VESPO_RATIO
     for shape in ((2, 3, 3, 2), (1, 1.5, 2, 0.5)):
         p = dict(zip(names, shape))
         for b in ("ragged", "tight", "holes", "on-policy", "extreme"):

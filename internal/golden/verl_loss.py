@@ -62,7 +62,7 @@ def policy(f, mode, function, key, surrogate, r, batches, aggs=("token-mean",), 
                 dense=d,
                 objective=objective(surrogate, AGGREGATIONS[agg], r),
                 loss=loss,
-                recipe=recipe if agg == "token-mean" else None,
+                recipe=recipe if agg in ("token-mean", aggs[0] if isinstance(aggs, tuple) else None) else None,
             )
 
 
@@ -85,18 +85,27 @@ def losses(f):
            AGGREGATIONS, recipe="verl/gpg")
     policy(f, "dro", "compute_policy_loss_dro", "dro", part("dro", beta=0.5), None, ("ragged", "drift", "holes", "tokens"),
            ("token-mean", "seq-mean-token-sum"), policy_loss=PolicyLossConfig(dro_beta=0.5))
-    for low, high in ((0.4, 0.4), (0.1, 0.2)):
+    policy(f, "gspo", "compute_policy_loss_gspo", "gspo-token", clip(), ratio("sequence_token", cap=clamp(high=10)), ("ragged", "drift", "tokens"),
+           name="gspo-default", recipe="verl/gspo@0.9.1")
+    policy(f, "gspo", "compute_policy_loss_gspo", "gspo-token", clip(), ratio("sequence_token", cap=clamp(high=10)), ("ragged", "drift", "tokens"),
+           ("seq-mean-token-mean",), name="gspo-default", recipe="verl/gspo@0.9.0")
+    for low, high in ((0.4, 0.4), (0.1, 0.2), (0.2, 0.2)):
         d = Dense("long")
         loss, _ = loss_of("geo_mean", d, clip_ratio_low=low, clip_ratio_high=high)
         f.add(f"geo_mean/{low}-{high}", key="gmpo", function=MODULE + "compute_policy_loss_geo_mean",
               arguments={"clip_ratio_low": low, "clip_ratio_high": high}, dense=d, loss=loss,
+              recipe="verl/geo_mean" if (low, high) == (0.2, 0.2) else None,
               objective=objective(part("linear"), response_mean(all=True), ratio("sequence", clamp=clamp(-low, high, True))))
     for kind in ("tv", "kl"):
+        policy(f, "dppo_" + kind, "compute_policy_loss_dppo_" + kind, "dppo", part("dppo", divergence="binary_kl" if kind == "kl" else None, low=0.2, high=0.2, max=3),
+               token, ("drift", "confident"), name=f"dppo_{kind}/default", recipe="verl/dppo_" + kind)
         for low, high, cap in ((0.05, 0.1, 3), (0.02, 0.02, 20)):
             policy(f, "dppo_" + kind, "compute_policy_loss_dppo_" + kind, "dppo",
                    part("dppo", divergence="binary_" + kind if kind == "kl" else None, low=low, high=high, max=cap), token,
                    ("ragged", "confident", "tokens", "holes"), ("token-mean", "seq-mean-token-mean")[: 1 if cap == 3 else 2],
                    name=f"dppo_{kind}/{low}-{high}-{cap}", clip_ratio_low=low, clip_ratio_high=high, clip_ratio_c=float(cap))
+    policy(f, "kl_cov", "compute_policy_loss_kl_cov", "kl-cov", part("kl_cov", share=2e-4, coefficient=0.1), None, ("ragged", "drift"),
+           name="kl_cov/default", recipe="verl/kl_cov")
     for share in (0.1, 0.3):
         policy(f, "kl_cov", "compute_policy_loss_kl_cov", "kl-cov", part("kl_cov", share=share, coefficient=0.5), None,
                ("ragged", "drift", "holes", "tokens"), name=f"kl_cov/{share}",
