@@ -18,8 +18,9 @@ func init() { Register("vespo", VESPO{}) }
 // The sampler's correction sits inside phi: sum_t log of the token weights of
 // Correction at TokenLevel, or the logarithm of its one weight a response, each
 // weight at least 1e-8. The zero Correction is none. TRL (loss_type "vespo") computes
-// this; it clamps token log-ratios to +-20 and their sum to [log 1e-8, 20], before
-// the correction is added (Ratio.Clamp and Ratio.Cap) and after (Bound).
+// this; it clamps token log-ratios to +-20 (Ratio.Clamp) and the sum, correction
+// included, to [log 1e-8, 20]: without a correction that is Ratio.Cap, with one
+// Bound, behind a Ratio.Cap so wide that it only keeps the ratio finite.
 type VESPO struct {
 	KPositive, LambdaPositive float64 // >= 0
 	KNegative, LambdaNegative float64 // >= 0
@@ -114,10 +115,13 @@ func (v VESPO) String() string {
 //
 //	L = 1/T sum_t -sg(phi(w_i)) A_i lp_t,    w_i = exp(clamp(sum_t clamp(d_t, +-20), log 1e-8, 20))
 func NewVESPO() Objective {
-	cap := Clamp{Low: math.Log(1e-8), High: 20}
 	return Objective{
-		Ratio:       Ratio{Level: ProductTokenLevel, Clamp: Clamp{Low: -20, High: 20}, Cap: cap},
-		Surrogate:   VESPO{KPositive: 2, LambdaPositive: 3, KNegative: 3, LambdaNegative: 2, Bound: cap},
+		Ratio: Ratio{
+			Level: ProductTokenLevel,
+			Clamp: Clamp{Low: -20, High: 20},
+			Cap:   Clamp{Low: math.Log(1e-8), High: 20},
+		},
+		Surrogate:   VESPO{KPositive: 2, LambdaPositive: 3, KNegative: 3, LambdaNegative: 2},
 		Aggregation: TokenMean{},
 	}
 }

@@ -54,7 +54,7 @@ var surrogateRows = []Row{
 	{"CE-GPPO", Surrogate, grpo.NewCEGPPO, "2509.20712", nil},
 	{"GSPO", Surrogate, gspo.New, "2507.18071", []string{"gspo"}},
 	{"GSPO-token", Surrogate, gspo.Token, "2507.18071", []string{"gspo-token"}},
-	{"GSPO+", Surrogate, gspo.Plus, "NousCoder-14B", []string{"gspo-token"}},
+	{"GSPO+", Surrogate, gspo.Plus, "NousCoder-14B", []string{"gspo"}},
 	{"LUSPO", Surrogate, grpo.NewLUSPO, "2602.05261", []string{"luspo"}},
 	{"GMPO", Surrogate, grpo.NewGMPO, "2507.20673", []string{"gmpo"}},
 	{"SAPO", Surrogate, grpo.NewSAPO, "2511.20347", []string{"sapo"}},
@@ -92,31 +92,31 @@ var surrogateRows = []Row{
 var weightRows = []Row{
 	{"decoupled PPO", Weight, weighted(grpo.Mismatch{}), "2110.00641", []string{"gate"}},
 	{"TIS, token", Weight, weighted(grpo.Mismatch{High: 2}), "1802.01561", []string{"mismatch"}},
-	{"TIS, sequence", Weight, weighted(grpo.Mismatch{Level: grpo.ProductLevel, High: 2, Bound: 20}), "verl", []string{"mismatch"}},
+	{"TIS, sequence", Weight, weighted(grpo.Mismatch{Level: grpo.ProductLevel, High: 2}), "verl", []string{"mismatch"}},
 	{"IcePop", Weight, weighted(grpo.Mismatch{Mode: grpo.Mask, Low: 0.5, High: 5}), "2510.18855", []string{"mismatch"}},
 	{"MIS, product", Weight, weighted(grpo.Mismatch{Level: grpo.ProductLevel, Mode: grpo.Mask, High: 3}), "TRL", []string{"mismatch"}},
 	{"MIS, geometric", Weight, weighted(grpo.Mismatch{Level: grpo.SequenceLevel, Mode: grpo.Mask, Low: 0.95, High: 1.05}), "NeMo-RL", []string{"mismatch"}},
 	{"outlier", Weight, weighted(grpo.Gate{Any: true, Low: 0.7, High: 1.4}), "SkyRL", nil},
 	{"veto", Weight, weighted(grpo.Gate{Any: true, Low: 1e-4}), "verl", nil},
-	{"sequence maximum, TRM", Weight, weighted(grpo.Gate{Statistic: grpo.TVStatistic, Any: true, High: 0.1}), "2512.23075", []string{"divergence"}},
-	{"gate: token, ratio", Weight, weighted(grpo.Gate{Low: 0.9, High: 1.1}, grpo.Mismatch{}), "OpenRLHF", []string{"mismatch"}},
+	{"sequence maximum, TRM", Weight, weighted(grpo.Gate{Statistic: grpo.TVStatistic, Any: true, High: 0.1}), "2512.23075", nil},
+	{"gate: token, ratio", Weight, weighted(grpo.Gate{Low: 0.9, High: 1.1}, grpo.Mismatch{}), "OpenRLHF", nil},
 	{"gate: token, TV", Weight, weighted(grpo.Gate{Statistic: grpo.TVStatistic, High: 0.05}, grpo.Mismatch{}), "OpenRLHF", []string{"gate"}},
-	{"gate: token, binary KL", Weight, weighted(grpo.Gate{Statistic: grpo.BinaryKL, High: 0.01, Floor: 1e-6}, grpo.Mismatch{}), "OpenRLHF", []string{"gate"}},
+	{"gate: token, binary KL", Weight, weighted(grpo.Gate{Statistic: grpo.BinaryKL, High: 0.01}, grpo.Mismatch{}), "OpenRLHF", []string{"gate"}},
 	{"gate: sequence, ratio", Weight, weighted(grpo.Gate{Level: grpo.SequenceLevel, Low: 0.95, High: 1.05}, grpo.Mismatch{}), "OpenRLHF", []string{"gate"}},
 	{"gate: sequence, TV", Weight, weighted(grpo.Gate{Level: grpo.SequenceLevel, Statistic: grpo.TVStatistic, High: 0.05}, grpo.Mismatch{}), "OpenRLHF", []string{"gate"}},
 	{"gate: sequence, binary KL", Weight, weighted(grpo.Gate{Level: grpo.SequenceLevel, Statistic: grpo.BinaryKL, High: 0.01}, grpo.Mismatch{}), "OpenRLHF", []string{"gate"}},
 	{"KPop", Weight, weighted(grpo.Gate{Statistic: grpo.SymmetricKL, High: 0.01}), "verl", nil},
-	{"rejection by k1, token", Weight, weighted(grpo.Divergence{Estimator: grpo.K1, Low: -0.1, High: 0.1}), "verl", []string{"mismatch"}},
-	{"rejection by k2, mean", Weight, weighted(grpo.Divergence{Estimator: grpo.K2, Reduce: grpo.ReduceMean, High: 0.005, Bound: 20}), "verl", []string{"divergence"}},
-	{"rejection by k3, sum", Weight, weighted(grpo.Divergence{Reduce: grpo.ReduceSum, High: 0.02, Bound: 20}), "verl", []string{"divergence"}},
+	{"rejection by k1, token", Weight, weighted(grpo.Divergence{Estimator: grpo.K1, Low: -0.1, High: 0.1}), "verl", nil},
+	{"rejection by k2, mean", Weight, weighted(grpo.Divergence{Estimator: grpo.K2, Reduce: grpo.ReduceMean, High: 0.005}), "verl", []string{"divergence"}},
+	{"rejection by k3, sum", Weight, weighted(grpo.Divergence{Reduce: grpo.ReduceSum, High: 0.02}), "verl", []string{"divergence"}},
 	{"rejection by k3, maximum", Weight, weighted(grpo.Divergence{Reduce: grpo.ReduceMax, High: 0.01}), "verl", []string{"divergence"}},
 	{"OPSM", Weight, weighted(grpo.OPSM{Threshold: 0.05, Anchor: grpo.Rollout}), "2512.02556", []string{"opsm"}},
 	{"VACO", Weight, weighted(grpo.VACO{Threshold: 0.05}), "open-instruct", nil},
 	{"M2PO", Weight, weighted(grpo.M2PO{Threshold: 0.005}), "2510.01161", nil},
 	{"top entropy", Weight, weighted(grpo.TopEntropy{Share: 0.2}), "2506.01939", []string{"top-entropy"}},
 	{"clipB", Weight, weighted(grpo.ClipB{Mu: 0.5}), "Trinity-RFT", nil},
-	{"batch-normalised weight, tokens", Weight, weighted(grpo.MeanWeight{Of: grpo.Mismatch{High: 2}}), "verl", []string{"mean-weight"}},
-	{"batch-normalised weight, responses", Weight, weighted(grpo.MeanWeight{Of: grpo.Mismatch{Level: grpo.ProductLevel, High: 2}, ByResponse: true}), "verl", []string{"mean-weight"}},
+	{"batch-normalised weight, tokens", Weight, weighted(grpo.MeanWeight{Of: grpo.Mismatch{High: 2}, Epsilon: 1e-8}), "verl", []string{"mean-weight"}},
+	{"batch-normalised weight, responses", Weight, weighted(grpo.MeanWeight{Of: grpo.Mismatch{Level: grpo.ProductLevel, High: 2}, ByResponse: true, Epsilon: 1e-8}), "verl", []string{"mean-weight"}},
 	{"FIPO", Weight, grpo.NewFIPO, "ms-swift", nil},
 	{"CPPO", Weight, grpo.NewCPPO, "2606.10968", nil},
 	{"position weight", Weight, weighted(grpo.PositionWeight{First: 1, Last: 0.8}), "", nil},
@@ -169,9 +169,8 @@ func bySign(positive, negative grpo.Surrogate) func() grpo.Objective {
 func correctedVESPO() grpo.Objective {
 	o := grpo.NewVESPO()
 	s := o.Surrogate.(grpo.VESPO)
-	s.Correction = grpo.Mismatch{High: 3}
+	s.Correction = grpo.Mismatch{Low: 0.5, High: 2}
 	o.Surrogate = s
-	o.Ratio.Cap = grpo.Clamp{Low: -700, High: 700} // Bound acts after the correction
 	return o
 }
 
