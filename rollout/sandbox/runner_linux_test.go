@@ -126,7 +126,7 @@ func TestLimitsOfAProgram(t *testing.T) {
 // 4 MB of trivial source take a compiler 10 s and 2.4 GB: that is the child's, and the
 // session goes on.
 func TestLargeSource(t *testing.T) {
-	l := local(t, sandbox.Config{Limits: sandbox.Limits{Source: 8 << 20, Memory: 1 << 30, Wall: 5 * time.Second}})
+	l := local(t, sandbox.Config{Limits: sandbox.Limits{Source: 8 << 20, Memory: 1 << 30, Wall: 2 * time.Second}})
 	s, err := l.Start(t.Context())
 	require.NoError(t, err)
 	defer s.Close()

@@ -89,7 +89,7 @@ var litterers = []string{
 	"print('x' * (1 << 20)); import sys; sys.stderr.write('y' * (1 << 20))",
 }
 
-// TestLeavesNothing runs a few hundred programs in sessions of their own, several at once,
+// TestLeavesNothing runs some hundred programs in each tier, in sessions of their own, several at once,
 // some cut off half way, and looks around: no process, descriptor, mount, temporary
 // file, System V object or goroutine is left, and no growth. GROUPRL_LONG=1 makes it
 // 100,000.
@@ -100,7 +100,7 @@ func TestLeavesNothing(t *testing.T) {
 }
 
 func leavesNothing(t *testing.T, tier Tier) {
-	n := 280
+	n := 140
 	if os.Getenv("GROUPRL_LONG") == "1" {
 		n = 50_000 // in each tier
 	}

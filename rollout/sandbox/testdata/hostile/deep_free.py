@@ -1,13 +1,12 @@
 # Tries: a structure whose freeing recurses
 # Accepts: RuntimeError OK TimeLimit
 # Must not: take the session with it
-# Wall: 2s
 class Node:
     pass
 
 
 head = None
-for _ in range(2000000):
+for _ in range(400000):
     n = Node()
     n.next = head
     head = n

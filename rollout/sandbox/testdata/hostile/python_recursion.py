@@ -2,7 +2,6 @@
 # Accepts: RuntimeError MemoryLimit TimeLimit
 # Must not: take the session with it
 # Memory: 1G
-# Wall: 2s
 import sys
 sys.setrecursionlimit(1 << 30)
 

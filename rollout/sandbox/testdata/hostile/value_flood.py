@@ -3,7 +3,6 @@
 # Must not: pass the limit
 # Entry: f
 # Memory: 300M
-# Wall: 2s
 def f():
     x = []
     x.append(x)

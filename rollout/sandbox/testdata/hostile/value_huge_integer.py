@@ -2,6 +2,5 @@
 # Accepts: OK OutputLimit MemoryLimit TimeLimit
 # Must not: pass the limit
 # Entry: f
-# Wall: 4s
 def f():
-    return 1 << (1 << 28)
+    return 1 << (1 << 27)
