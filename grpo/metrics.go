@@ -9,6 +9,12 @@ import (
 // 1.16.0 and verl 0.9.1 log the same thing under; "" where they do not. Peers
 // average these over micro-batches, so their numbers agree with ours only where a
 // step is one micro-batch.
+//
+// Golden cases compare them (package grpotest), and show where a name means more: TRL
+// averages clip_ratio at sequence level, and sequence weights, over responses;
+// clip_ratio/region_mean and pg_clipfrac leave the dual clip out; verl's cispo,
+// geo_mean, dppo and clip_cov count other tokens under pg_clipfrac, and its kl_cov
+// logs the mean of |old - lp| as ppo_kl.
 type Metric struct {
 	Name    string
 	Meaning string
@@ -65,7 +71,7 @@ var metrics = []Metric{
 		return s.fraction(s.counts[countHighPositive], countTokens)
 	}},
 	{"clip/responses", "share of responses with a held token", "", "", (*Stats).ClippedResponses},
-	{"weight/mean", "mean of the product of weights, over tokens", "importance_sampling_ratio/mean", "rollout_corr/rollout_is_mean", func(s *Stats) float64 {
+	{"weight/mean", "mean of the product of weights, over tokens", "sampling/importance_sampling_ratio/mean", "rollout_corr/rollout_is_mean", func(s *Stats) float64 {
 		return s.mean(sumWeight, countWeighted)
 	}},
 	{"weight/ess", "effective sample size of the weights: (sum w)^2 / (n sum w^2)", "", "rollout_corr/rollout_is_eff_sample_size", func(s *Stats) float64 {

@@ -35,7 +35,7 @@ func (ResponseMean) Needs() grpo.Fields { return 0 }
 // Validate implements grpo.Validator.
 func (a ResponseMean) Validate() error {
 	if !(a.Epsilon >= 0 && a.Epsilon <= 1) {
-		return fmt.Errorf("Epsilon is %v: want a number in [0, 1]", a.Epsilon)
+		return fmt.Errorf("epsilon is %v: want a number in [0, 1]", a.Epsilon)
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ type Case struct {
 	LogProbs  []float64 // [T] dL/dLogProbs; 0 at masked tokens
 	Entropies []float64 // [T] dL/dEntropies; nil: all 0
 	Tolerance float64   // 1e-9, or 2e-6 where the package computes in float32
+
+	Metrics map[string]float64 // what the package logged beside, by its names; most are rounded to float32
 }
 
 // Source says how a case was made, down to the arguments.
@@ -97,6 +99,7 @@ type goldenFile struct {
 		Loss            float64
 		Gradient        []float64
 		EntropyGradient []float64 `json:"entropy_gradient"`
+		Metrics         map[string]float64
 	}
 }
 
@@ -120,7 +123,7 @@ func goldenCases(name string, batches map[string]grpo.Batch[float64]) ([]Case, e
 		}
 		g := Case{
 			Name: full, Key: c.Key, Source: c.Source, Recipe: c.Recipe, Totals: c.Totals, Scale: c.Scale,
-			Batch: b, Loss: c.Loss, LogProbs: c.Gradient, Entropies: c.EntropyGradient, Tolerance: c.Tolerance,
+			Batch: b, Loss: c.Loss, LogProbs: c.Gradient, Entropies: c.EntropyGradient, Tolerance: c.Tolerance, Metrics: c.Metrics,
 		}
 		if g.Scale == 0 {
 			g.Scale = 1
@@ -236,28 +239,30 @@ func relative(x, want []float64) float64 {
 	return difference / scale
 }
 
-// Eval computes the case with its Objective and this library: what Compare compares.
-func (c *Case) Eval() (loss float64, logProbs, entropies []float64, err error) {
+// Eval computes the case with its Objective and this library: the loss of its Stats
+// and the gradient are what Compare compares.
+func (c *Case) Eval() (grpo.Stats, grpo.Gradient[float64], error) {
 	o, b := c.Objective, c.Batch
 	n := len(b.LogProbs)
 	dst := grpo.Gradient[float64]{LogProbs: make([]float64, n), Entropies: make([]float64, n)}
 	if len(c.Reject) > 0 {
 		b.Mask = append([]bool(nil), b.Mask...)
 		if err := grpo.Reject(b.Mask, &b, c.Reject...); err != nil {
-			return 0, nil, nil, err
+			return grpo.Stats{}, dst, err
 		}
 	}
-	if o, err = resolve(o, b); err != nil {
-		return 0, nil, nil, err
+	o, err := resolve(o, b)
+	if err != nil {
+		return grpo.Stats{}, dst, err
 	}
 	totals, err := grpo.Count(&o, &b)
 	if err != nil {
-		return 0, nil, nil, err
+		return grpo.Stats{}, dst, err
 	}
 	if c.Totals != nil {
 		totals = *c.Totals
 	}
 	e := grpo.Evaluator[float64]{Scale: c.Scale}
 	stats, err := e.Eval(dst, &o, &b, &totals)
-	return stats.Loss(), dst.LogProbs, dst.Entropies, err
+	return stats, dst, err
 }

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/grouprl/grouprl/grpo"
 	"github.com/grouprl/grouprl/grpo/grpotest"
 )
 
@@ -26,9 +28,9 @@ func TestGolden(t *testing.T) {
 	packages := map[string]summary{}
 	keys := map[string]int{}
 	for _, c := range cases {
-		loss, logProbs, entropies, err := c.Eval()
+		stats, g, err := c.Eval()
 		if err == nil {
-			err = c.Compare(loss, logProbs, entropies)
+			err = c.Compare(stats.Loss(), g.LogProbs, g.Entropies)
 		}
 		if err != nil {
 			t.Errorf("%s [%s] %v: %v", c.Name, c.Key, c.Objective, err)
@@ -37,7 +39,7 @@ func TestGolden(t *testing.T) {
 		name := c.Source.Package + " " + c.Source.DType
 		s := packages[name]
 		s.cases++
-		if d := c.Difference(loss, logProbs, entropies); d >= s.difference {
+		if d := c.Difference(stats.Loss(), g.LogProbs, g.Entropies); d >= s.difference {
 			s.difference, s.worst = d, c.Name
 		}
 		packages[name] = s
@@ -83,13 +85,80 @@ func TestGoldenTellsApart(t *testing.T) {
 	}
 }
 
+// The names that grpo.Metrics gives for TRL and verl are those of the installed
+// packages, and the numbers under them are ours.
+func TestGoldenMetrics(t *testing.T) {
+	cases, err := grpotest.Golden()
+	require.NoError(t, err)
+	compared := map[string]int{}
+	for _, c := range cases {
+		stats, _, err := c.Eval()
+		require.NoError(t, err, c.Name)
+		ours := maps.Collect(stats.All())
+		// What peers call the clip fraction leaves the dual clip out.
+		ours["clip/fraction"] -= ours["clip/high_negative"]
+		for _, m := range grpo.Metrics() {
+			theirs := map[string]string{"trl": m.TRL, "verl": m.Verl}[c.Source.Package]
+			want, logged := c.Metrics[theirs]
+			have, measured := ours[m.Name]
+			if !logged || !measured || otherMeaning(&c, m.Name) != "" {
+				continue
+			}
+			if d := math.Abs(want - have); !(d <= 2e-6) {
+				t.Errorf("%s: %s is %v, %s %v", c.Name, m.Name, have, theirs, want)
+			}
+			compared[c.Source.Package+" "+m.Name]++
+		}
+	}
+	for _, m := range grpo.Metrics() {
+		for p, theirs := range map[string]string{"trl": m.TRL, "verl": m.Verl} {
+			if theirs == "" || unlogged[p+" "+m.Name] != "" {
+				continue
+			}
+			require.NotZero(t, compared[p+" "+m.Name], "nothing was compared with %s's %s", p, theirs)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(compared)) {
+		t.Logf("%4d %s", compared[name], name)
+	}
+}
+
+// unlogged are metrics that a trainer logs around the functions which the cases call.
+var unlogged = map[string]string{
+	"trl loss":         "the optimiser loop",
+	"verl loss":        "the optimiser loop",
+	"verl entropy":     "the pass that computes old log-probabilities",
+	"verl weight/zero": "rejected tokens leave the counts, so that no weight is measured",
+}
+
+// otherMeaning says why a package's metric is not ours in some cases; "" where it is.
+func otherMeaning(c *grpotest.Case, metric string) string {
+	clip := strings.HasPrefix(metric, "clip/")
+	_, clipped := c.Objective.Surrogate.(grpo.Clip)
+	switch {
+	case clip && c.Source.Package == "verl" && !clipped:
+		return "verl's cispo, geo_mean, dppo and clip_cov count other tokens: those outside whatever their advantage, or those left out"
+	case clip && c.Source.Package == "verl" && strings.Contains(c.Name, "extreme"):
+		return "verl leaves the bound of 20 out, here it holds a token too"
+	case metric == "approx_kl/k1" && strings.Contains(c.Name, "kl_cov"):
+		return "verl's kl_cov logs the mean of |old - lp|"
+	case c.Source.Package == "trl" && c.Objective.Ratio.Level == grpo.SequenceLevel && clip:
+		return "TRL averages over responses, here it is over tokens"
+	case c.Source.Package == "verl" && metric == "approx_kl/k1" && strings.Contains(c.Name, "extreme"):
+		return "verl bounds the log-ratio at 20 first"
+	case c.Source.Package == "trl" && metric == "weight/mean" && strings.Contains(c.Name, "sequence_"):
+		return "TRL averages over responses, here it is over tokens"
+	}
+	return ""
+}
+
 func ExampleGolden() {
 	cases, err := grpotest.Golden()
 	if err != nil {
 		fmt.Println(err)
 	}
 	c := cases[0]
-	loss, gradient, _, err := c.Eval() // here your trainer, on c.Batch
-	fmt.Println(err, c.Compare(loss, gradient, nil))
+	stats, gradient, err := c.Eval() // here your trainer, on c.Batch
+	fmt.Println(err, c.Compare(stats.Loss(), gradient.LogProbs, nil))
 	// Output: <nil> <nil>
 }

@@ -21,7 +21,8 @@ class File:
         key         row of the grid that the case is about
         function    the public function that was called
         arguments   what it was told, beside the batch
-        dense       the batch; loss depends on its log_probs (and entropies)
+        dense       the batch; loss depends on its log_probs (and entropies), and its
+                    metrics are what the package logged
         objective   JSON of the grpo.Objective that should give the same numbers
         recipe      name of the compat recipe that is this objective
         reject      JSON of weights whose zeros leave the counts (grpo.Reject)
@@ -45,6 +46,8 @@ class File:
         case["dtype"] = "float32" if single or mixed else "float64"
         case["tolerance"] = 2e-6 if single or mixed else 1e-9
         case["loss"] = loss.item()
+        if dense.metrics:
+            case["metrics"] = {k: v for k, v in dense.metrics.items() if math.isfinite(v)}
         gradient = dense.log_probs.grad
         case["gradient"] = dense.pack(torch.zeros_like(dense.log_probs) if gradient is None else gradient)
         if dense.entropies.grad is not None and dense.entropies.grad.any():

@@ -121,6 +121,7 @@ class Dense:
         else:
             self.advantages = None
         self.rewards = torch.tensor(self.packed["rewards"], dtype=dtype)
+        self.metrics = {}  # what a package logged
 
     def pad(self, field, dtype):
         o, x = self.packed["offsets"], self.packed[field]

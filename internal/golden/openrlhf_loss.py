@@ -14,7 +14,10 @@ AGGREGATIONS = {"token-mean": TOKEN_MEAN, "seq-mean-token-mean": response_mean_e
 
 def loss_of(d, agg="token-mean", info=None, **fields):
     module = PolicyLoss(token_level_loss=agg == "token-mean", **fields)
-    return module(d.log_probs, d.old, d.tiled_advantages, action_mask=d.mask, rollout_log_probs=d.rollout_log_probs, **(info or {}))[0]
+    loss, clip_ratio, ppo_kl, _, _ = module(
+        d.log_probs, d.old, d.tiled_advantages, action_mask=d.mask, rollout_log_probs=d.rollout_log_probs, **(info or {}))
+    d.metrics |= {"policy_loss": loss.item(), "ppo_clip_ratio": clip_ratio.item(), "ppo_kl": ppo_kl.item()}
+    return loss
 
 
 def policy(f, name, key, surrogate, r, batches, aggs=("token-mean",), weights=None, recipe=None, totals=None, info=None, **fields):

@@ -103,7 +103,9 @@ def score(d, **fields):
     """The output of GRPOTrainer for a batch of inputs.py."""
     rewards = d.rewards.unsqueeze(1)
     t = trainer(GRPOTrainer, rewards, len(d.lengths), d.lengths, d.mask, d.old, d.rollout_log_probs, **fields)
-    return run(t, len(d.lengths))
+    out = run(t, len(d.lengths))
+    d.metrics |= {k: v[-1] for k, v in t._metrics["train"].items() if k.startswith("sampling/")}
+    return out
 
 
 def scored(cls, d, rewards, **fields):

@@ -110,7 +110,14 @@ def batch(d):
 
 
 def loss_of(d, cls=GRPOTrainer, **fields):
-    return trainer(d, cls, **fields)._compute_loss(None, batch(d))
+    return run(d, trainer(d, cls, **fields), batch(d))
+
+
+def run(d, t, inputs):
+    """The loss, and what was logged with it."""
+    loss = t._compute_loss(None, inputs)
+    d.metrics |= {k: v[-1] for k, v in t._metrics["train"].items()}
+    return loss
 
 
 def policy(f, name, key, surrogate, batches, r=None, recipe=None, loss_types=("dapo",), penalty=None, weights=None, **fields):
@@ -224,7 +231,7 @@ def corrections(f):
                     f.add(f"importance_sampling/{mode}-{low}-{high}/{loss_type}", key="mismatch", function=FUNCTION,
                           arguments={"loss_type": loss_type, "vllm_importance_sampling_mode": mode,
                                      "vllm_importance_sampling_clip_min": low, "vllm_importance_sampling_clip_max": high},
-                          dense=d, loss=t._compute_loss(None, inputs),
+                          dense=d, loss=run(d, t, inputs),
                           objective=objective(part("cispo", max=5) if loss_type == "cispo" else clip(), AGGREGATIONS[loss_type],
                                               weights=[mismatch(level, low, high, kind)]))
 
@@ -246,7 +253,7 @@ def vespo(f):
         f.add(f"vespo/{mode}", key="vespo", function=FUNCTION,
               arguments={"loss_type": "vespo", "vllm_importance_sampling_mode": mode,
                          "vllm_importance_sampling_clip_min": 0.5, "vllm_importance_sampling_clip_max": 2.0},
-              dense=d, loss=t._compute_loss(None, inputs),
+              dense=d, loss=run(d, t, inputs),
               objective=objective(part("vespo", **dict(zip(names, (2, 3, 3, 2))), correction=mismatch("token", 0.5, 2, MODES[mode][1])),
                                   TOKEN_MEAN, r))
 
@@ -262,7 +269,7 @@ def masks(f):
                 t = trainer(d, loss_type="dapo", off_policy_mask_threshold=delta)
                 f.add(f"opsm/{delta}/{'sampler' if use_sampler else 'old'}", key="opsm", function=FUNCTION,
                       arguments={"loss_type": "dapo", "off_policy_mask_threshold": delta, "sampling_per_token_logps": use_sampler},
-                      dense=d, loss=t._compute_loss(None, inputs),
+                      dense=d, loss=run(d, t, inputs),
                       objective=objective(clip(), TOKEN_MEAN, weights=[part("opsm", threshold=delta, anchor="rollout" if use_sampler else None)]))
     for quantile in (0.2, 0.5, 0.8):
         for loss_type in ("grpo", "dapo"):
@@ -295,7 +302,7 @@ def parts(f):
         f.add(f"accumulation/{loss_type}", key="totals", function=FUNCTION,
               arguments={"loss_type": loss_type, "gradient_accumulation_steps": 4, "num_items_in_batch": 200}, dense=d,
               objective=objective(part("cispo", max=5) if loss_type == "cispo" else clip(), TOKEN_MEAN),
-              totals={"Tokens": 200, "Responses": 32, "AllResponses": 32}, loss=t._compute_loss(None, inputs))
+              totals={"Tokens": 200, "Responses": 32, "AllResponses": 32}, loss=run(d, t, inputs))
 
 
 def file():

@@ -31,7 +31,7 @@ def config(info=None, **fields):
 
 def loss_of(mode, d, agg="token-mean", info=None, weights=None, mask=None, **fields):
     c = config(info, loss_agg_mode=agg, **fields)
-    loss, _ = core_algos.get_policy_loss_fn(mode)(
+    loss, metrics = core_algos.get_policy_loss_fn(mode)(
         old_log_prob=d.old,
         log_prob=d.log_probs,
         advantages=d.tiled_advantages,
@@ -40,6 +40,7 @@ def loss_of(mode, d, agg="token-mean", info=None, weights=None, mask=None, **fie
         config=c,
         rollout_is_weights=weights,
     )
+    d.metrics |= metrics | {"actor/pg_loss": loss.item()}
     return loss, c
 
 
@@ -137,7 +138,9 @@ def corrections(f):
         for mode in ("vanilla", "gspo", "gpg"):
             for b in ("mismatch", "holes") if mode == "vanilla" else ("mismatch",):
                 d = Dense(b)
-                w, _ = compute_rollout_correction_weights(d.old - d.rollout_log_probs, d.mask, level, threshold, normalize)
+                w, metrics = compute_rollout_correction_weights(d.old - d.rollout_log_probs, d.mask, level, threshold, normalize)
+                if not normalize:  # they measure the weights before
+                    d.metrics |= {"rollout_corr/" + k: v for k, v in metrics.items() if k in ("rollout_is_mean", "rollout_is_eff_sample_size")}
                 loss, _ = loss_of(mode, d, weights=w)
                 surrogate, r = {
                     "vanilla": (clip(cap=3), ratio(cap=BOUND)),
@@ -227,7 +230,10 @@ def penalties(f):
             d = Dense("ragged")
             loss, c = loss_of("vanilla", d, agg)
             penalty = core_algos.kl_penalty(d.log_probs, d.ref_log_probs, kind)
-            loss = loss + 0.1 * core_algos.agg_loss(penalty, d.mask, agg, **c.global_batch_info)
+            term = core_algos.agg_loss(penalty, d.mask, agg, **c.global_batch_info)
+            loss = loss + 0.1 * term
+            if agg == "token-mean":
+                d.metrics["actor/kl_loss"] = term.item()
             f.add(f"kl-{kind}/{agg}", key="kl", function=MODULE + "kl_penalty",
                   arguments={"kl_penalty": kind, "kl_loss_coef": 0.1, "loss_agg_mode": agg}, dense=d,
                   objective=objective(clip(cap=3), AGGREGATIONS[agg], ratio(cap=BOUND), kl=expected), loss=loss)
