@@ -343,12 +343,7 @@ func (s *Server) wandbInfo(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) info(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	info := Info{-1, -1}
-	if s.state.Trainer != nil {
-		info = Info{s.state.Trainer.BatchSize, s.state.Trainer.MaxTokenLen}
-	} else if s.state.Known != (Registration{}) { // after a reset
-		info.MaxTokenLen = s.state.Known.MaxTokenLen
-	}
+	info := Info{s.state.Known.BatchSize, s.state.Known.MaxTokenLen}
 	s.mu.Unlock()
 	answer(w, http.StatusOK, info)
 }

@@ -66,7 +66,7 @@ const (
 )
 
 func newState() *state {
-	return &state{Next: 1, Buffers: map[int][]item{}, content: map[int64]content{}, delivered: map[delivery]bool{}}
+	return &state{Next: 1, Known: Registration{BatchSize: -1, MaxTokenLen: -1, NumSteps: -1}, Buffers: map[int][]item{}, content: map[int64]content{}, delivered: map[delivery]bool{}}
 }
 
 func groupPayload(d delivery, g posting) []byte {
