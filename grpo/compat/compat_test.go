@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -227,5 +228,36 @@ func TestNotMatched(t *testing.T) {
 	}
 	for _, peer := range []string{"Trinity", "TorchRL", "atropos", "liger"} {
 		require.Contains(t, s.String(), peer)
+	}
+}
+
+// The group-relative estimators of those recipes are the ones whose numbers package
+// advantage compares with the packages'.
+func TestAdvantagesAreGolden(t *testing.T) {
+	for framework, golden := range map[string]string{"trl": "grpo/group/", "verl": "grpo/", "openrlhf": "group_norm/"} {
+		encoded, err := os.ReadFile("../../advantage/testdata/" + framework + ".json")
+		require.NoError(t, err)
+		var file struct {
+			Cases []struct {
+				Name    string
+				Options json.RawMessage
+			}
+		}
+		require.NoError(t, json.Unmarshal(encoded, &file))
+		found := false
+		for _, c := range file.Cases {
+			if !strings.HasPrefix(c.Name, golden) {
+				continue
+			}
+			found = true
+			var want advantage.GroupRelative
+			require.NoError(t, json.Unmarshal(c.Options, &want))
+			for _, r := range compat.Recipes() {
+				if _, group := r.Advantage.(advantage.GroupRelative); group && r.Framework == framework {
+					require.Equal(t, want, r.Advantage, "%v: %s", r, c.Name)
+				}
+			}
+		}
+		require.True(t, found, framework)
 	}
 }
