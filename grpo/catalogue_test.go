@@ -8,6 +8,7 @@ import (
 
 	"github.com/grouprl/grouprl/grpo"
 	"github.com/grouprl/grouprl/grpo/grpotest"
+	"github.com/grouprl/grouprl/internal/hand"
 )
 
 // Every row of the catalogue keeps every contract.
@@ -22,7 +23,21 @@ func TestCatalogue(t *testing.T) {
 		var unregistered *grpo.PartError
 		require.False(t, errors.As(err, &unregistered), "%s: %v", row.Name, err)
 		require.NotEmpty(t, encoded)
+		require.Positive(t, pulls(t, o), "%s has no gradient on ten random batches", row.Name)
 		t.Run(row.Name, func(t *testing.T) { grpotest.Run(t, o) })
 	}
 	t.Logf("%d rows, %d published objectives not built", len(seen), len(grpotest.NotBuilt()))
+}
+
+// pulls counts the tokens with a gradient on ten random batches.
+func pulls(t *testing.T, o grpo.Objective) (n int) {
+	for seed := range uint64(10) {
+		_, g := hand.Eval(t, o, grpotest.RandomBatch(seed, grpotest.Shape{}))
+		for _, x := range g {
+			if x != 0 {
+				n++
+			}
+		}
+	}
+	return n
 }
