@@ -120,3 +120,55 @@ func TestUser(t *testing.T) {
 		require.Contains(t, string(status), "NoNewPrivs:\t1")
 	}
 }
+
+// Each layer is there, whether or not another one hides it.
+func TestLayers(t *testing.T) {
+	l, err := Local(Config{Tier: Namespaces})
+	if err != nil {
+		t.Skip(err) // reported by the batteries
+	}
+	defer l.Close()
+	s, err := l.Start(t.Context())
+	require.NoError(t, err)
+	defer s.Close()
+	_, err = s.Load(t.Context(), Program{Source: []byte("print(open('/proc/self/status').read())")})
+	require.NoError(t, err)
+	r, err := s.Run(t.Context(), nil)
+	require.NoError(t, err)
+	status := string(r.Stdout)
+	for _, set := range []string{"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"} {
+		require.Contains(t, status, set+":\t0000000000000000")
+	}
+	require.Contains(t, status, "NoNewPrivs:\t1")
+	require.Contains(t, status, "Seccomp:\t2")
+	require.Contains(t, status, "PPid:\t1\n") // in a process namespace of its own
+}
+
+// A session that is cut off in the middle of a run takes its child with it.
+func TestCutOff(t *testing.T) {
+	processes := func(n int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return len(descendants(t)) == n }, 10*time.Second, 10*time.Millisecond)
+	}
+	none := len(descendants(t))
+	for _, tier := range []Tier{Namespaces, Landlock} {
+		l, err := Local(Config{Tier: tier, Warm: -1})
+		if err != nil {
+			t.Logf("%v: %v", tier, err)
+			continue
+		}
+		processes(none + 1) // the template
+		s := endless(t, l)
+		done := make(chan error)
+		go func() {
+			_, err := s.Run(t.Context(), nil)
+			done <- err
+		}()
+		processes(none + 3) // a session, and its child
+		s.Close()
+		<-done
+		processes(none + 1)
+		require.NoError(t, l.Close())
+		processes(none)
+	}
+}
