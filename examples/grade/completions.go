@@ -51,9 +51,9 @@ func parseRow(line []byte) (row, error) {
 	case errors.As(err, &syntax):
 		return r, fmt.Errorf("no JSON object: %v at byte %d", err, syntax.Offset)
 	case errors.As(err, &kind) && kind.Field == "":
-		return r, fmt.Errorf("want a JSON object, not a %s", kind.Value)
+		return r, fmt.Errorf("want a JSON object, got %s", kind.Value)
 	case errors.As(err, &kind):
-		return r, fmt.Errorf("%s: want a %s, not a %s", kind.Field, kind.Type, kind.Value)
+		return r, fmt.Errorf("%s: want %s, got %s", kind.Field, kind.Type, kind.Value)
 	case err != nil:
 		return r, err
 	case r.Problem == "":

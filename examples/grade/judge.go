@@ -44,7 +44,7 @@ type judged struct {
 // all grades the tasks, several at a time, and has add see them in their order: so
 // an interrupted run has graded the beginning of the file, and not what was quick
 // to run.
-func (j *judge) all(ctx context.Context, tasks []task, add func(judged), log io.Writer) error {
+func (j *judge) all(ctx context.Context, tasks []task, add func(judged) error, log io.Writer) error {
 	bar := newProgress(log, "grading", len(tasks))
 	defer bar.end()
 	in := func(yield func(task, error) bool) {
@@ -60,7 +60,9 @@ func (j *judge) all(ctx context.Context, tasks []task, add func(judged), log io.
 		if err != nil {
 			return err
 		}
-		add(graded)
+		if err := add(graded); err != nil {
+			return err
+		}
 		done++
 		bar.set(done)
 	}

@@ -13,7 +13,7 @@
 //	completions   a file with one JSON object a line             completions.go
 //	tasks         which completion is for which problem          pair.go
 //	verdicts      every program in a sandbox of its own          judge.go
-//	tally         counts a problem, which become the results     tally.go
+//	tally         counts a problem, which become the results     tally.go, verdicts.go
 //	report        figures, losses, the comparison with a run     report.go, baseline.go
 //
 // Every line of the completions is checked before the first program runs, and
@@ -96,8 +96,19 @@ func run(ctx context.Context, o options, stdout, log io.Writer) error {
 		return err
 	}
 	defer judge.Close()
+	verdicts, err := createVerdicts(o.verdicts)
+	if err != nil {
+		return fmt.Errorf("-verdicts: %w", err)
+	}
 	tally := newTally(work)
-	if err := judge.all(ctx, work.tasks, tally.add, log); err != nil && ctx.Err() == nil {
+	err = judge.all(ctx, work.tasks, func(j judged) error {
+		tally.add(j)
+		return verdicts.add(j)
+	}, log)
+	if ctx.Err() != nil {
+		err = nil // the report says how far it came
+	}
+	if err = errors.Join(err, verdicts.Close()); err != nil {
 		return err
 	}
 	saved := tally.write(o.out, log)

@@ -34,6 +34,7 @@ type options struct {
 	protocol *eval.Protocol // nil: not said
 	k        int
 	out      string
+	verdicts string
 	baseline string
 
 	list           bool
@@ -105,6 +106,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	protocol := f.String("protocol", "", "how the completions were drawn, for the report and for what is missing: "+names(protocols)+"; empty: not said")
 	f.IntVar(&o.k, "k", 1, "report pass@k beside pass@1")
 	f.StringVar(&o.out, "out", "", "write the per-problem file: one result a line")
+	f.StringVar(&o.verdicts, "verdicts", "", "write every completion's verdict: status, failing test, time, memory, stderr")
 	f.StringVar(&o.baseline, "baseline", "", "per-problem file of another run, to compare with problem by problem")
 	f.BoolVar(&o.list, "list", false, "print the problems' names, difficulties and dates, and grade nothing")
 	f.StringVar(&o.writeReference, "write-reference", "", "write the data set's own solutions as a file of completions, and grade nothing")
@@ -149,12 +151,16 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return wrong("-k %d: want 1 or more", o.k)
 	case o.limits.Wall <= 0:
 		return wrong("-wall %s: want a time such as 15s", o.limits.Wall)
-	case o.out != "" && (o.out == o.complete || o.out == o.dataset):
-		return wrong("-out %s would overwrite what is to be read", o.out)
-	case o.writeReference != "" && o.writeReference == o.dataset:
-		return wrong("-write-reference %s would overwrite what is to be read", o.dataset)
 	case *v6 && (*from != "" || *to != ""):
 		return wrong("-v6 is -from 2024-08-01 -to 2025-05-01: want the one or the others")
+	}
+	for name, path := range map[string]string{"out": o.out, "verdicts": o.verdicts, "write-reference": o.writeReference} {
+		if path != "" && (path == o.complete || path == o.dataset) {
+			return wrong("-%s %s would overwrite what is to be read", name, path)
+		}
+	}
+	if o.out != "" && o.out == o.verdicts {
+		return wrong("-out and -verdicts are both %s", o.out)
 	}
 	if o.limits.Memory, err = size(*memory); err != nil {
 		return wrong("-memory %q: want a size such as 512MiB or 4GiB", *memory)

@@ -38,9 +38,9 @@ func readWork(o options, s *source) (*work, error) {
 	w := &work{}
 	var list []completion
 	if o.complete == "reference" {
-		list = referenceCompletions(s.problems, o)
-		if len(list) == 0 {
-			return nil, errors.New("-completions reference: no problem of this set (and window) has a solution of its own")
+		var err error
+		if list, err = referenceCompletions(s.problems, o); err != nil {
+			return nil, err
 		}
 	} else {
 		file, err := os.Open(o.complete)
@@ -127,10 +127,7 @@ func (w *work) pair(list []completion, o options, s *source) error {
 		case seen[key] > 0:
 			doubled = append(doubled, fmt.Sprintf("line %d (sample %d of %s, as line %d)", c.line, c.sample, c.problem, seen[key]))
 		default:
-			seen[key] = c.line
-			if c.line == 0 {
-				seen[key] = 1
-			}
+			seen[key] = max(c.line, 1) // the set's own solutions have no line
 			wanted[c.problem]++
 			w.tasks = append(w.tasks, task{c, p})
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -17,22 +18,33 @@ func fenced(program string) string { return "```python\n" + program + "\n```" }
 
 // referenceCompletions are the data set's own solutions, one a problem, as
 // completions; raw ones where the rule takes the whole text for the program.
-func referenceCompletions(problems iter.Seq2[*rollout.Problem, error], o options) []completion {
+func referenceCompletions(problems iter.Seq2[*rollout.Problem, error], o options) ([]completion, error) {
 	write := fenced
 	if o.extract == rules["whole"] {
 		write = func(program string) string { return program }
 	}
 	var list []completion
+	var unread []error // counted where problems are looked up; here it may be the reason for an empty list
 	seen := map[string]bool{}
 	for p, err := range problems {
-		if err != nil || p.Reference == "" || seen[p.ID] || !inWindow(o.window, p) {
-			continue // what cannot be read is counted where problems are looked up
+		if err != nil {
+			unread = append(unread, err)
+			continue
+		}
+		if p.Reference == "" || seen[p.ID] || !inWindow(o.window, p) {
+			continue
 		}
 		seen[p.ID] = true
 		text := write(p.Reference)
 		list = append(list, completion{problem: p.ID, text: func() (string, error) { return text, nil }})
 	}
-	return list
+	switch {
+	case len(list) == 0 && len(unread) > 0:
+		return nil, fmt.Errorf("-completions reference: there is none to be had; %d rows cannot be read, the first: %w", len(unread), unread[0])
+	case len(list) == 0:
+		return nil, errors.New("-completions reference: no problem of this set (and window) has a solution of its own")
+	}
+	return list, nil
 }
 
 // writeReference writes the data set's own solutions as a file of completions.
