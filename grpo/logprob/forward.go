@@ -1,0 +1,212 @@
+package logprob
+
+import (
+	"fmt"
+	"math"
+)
+
+// Forward writes what is wanted of each row: LogProbs of targets[r], LSE, Entropies,
+// SumSquares. One pass over the logits. targets may be nil if no LogProbs are wanted.
+//
+// Errors: *ShapeError before anything is written, *RowError for the first row without
+// an answer.
+func Forward[E Element, F Float](dst Rows[F], x Logits[E], targets []int32, o Options) error {
+	p := newPass[E, F]()
+	p.rows, p.x, p.targets, p.o = dst, x, targets, o
+	p.forward = true
+	err := p.check()
+	if err == nil && o.total(x.Vocab) != x.Vocab {
+		err = &ShapeError{"Total", fmt.Sprintf("is %d for %d columns: Forward takes whole rows; Partials, Merge and Finish take shards", o.Total, x.Vocab)}
+	}
+	return p.do(err)
+}
+
+// Partials writes what each row's logits come to, for a shard of the vocabulary whose
+// ids begin at Options.First: Merge the shards' partials row by row, then Finish. A
+// shard without a logit above -Inf is the empty Partial, not an error.
+func Partials[E Element](dst []Partial, x Logits[E], targets []int32, o Options) error {
+	p := newPass[E, float64]()
+	p.partials, p.x, p.targets, p.o = dst, x, targets, o
+	p.forward = true
+	err := p.check()
+	if err == nil && int64(len(dst)) != x.Rows {
+		err = &ShapeError{"Partials", fmt.Sprintf("has %d elements for %d rows", len(dst), x.Rows)}
+	}
+	return p.do(err)
+}
+
+// callElements is how much one call of a kernel takes, about 5 us: assembly cannot be
+// preempted.
+const callElements = 32 << 10
+
+// scan is the state of one worker.
+type scan struct {
+	temperature float64
+	forward     forwardState
+	backward    backwardState
+}
+
+func (s *scan) begin(temperature float64) {
+	s.temperature = temperature
+	s.forward.power = newPower(temperature)
+	s.backward.power = s.forward.power
+	fill(&s.backward.high, float32(2*temperature))
+}
+
+// begins sets the reference to the first logit above -Inf among a few.
+func begins[E Element](s *scan, x []E) {
+	reference := float32(-math.MaxFloat32)
+	for _, v := range x[:min(len(x), 16)] {
+		if v := decode(v); v > reference {
+			reference = v
+		}
+	}
+	s.forward.setReference(reference, s.temperature)
+}
+
+// sum adds the logits x to p.
+func sum[E Element](s *scan, p *Partial, x []E, squares bool) {
+	k := &s.forward
+	var buffer [pad]E
+	for done := 0; done < len(x) && !math.IsInf(float64(k.reference), 1); {
+		n := min(len(x)-done, callElements)
+		block := x[done : done+n]
+		if n >= pad {
+			block = block[:n&^(pad-1)]
+		} else { // the end of the row
+			copy(buffer[:], block)
+			for i := n; i < pad; i++ {
+				buffer[i] = negativeInfinity[E]()
+			}
+			block = buffer[:]
+		}
+		counted := forwardKernel(tier, block, k, squares)
+		done += counted
+		p.Merge(k.total(s.temperature, squares))
+		if counted < len(block) {
+			top := k.top[0]
+			for _, v := range k.top[1:] {
+				top = max(top, v)
+			}
+			if math.IsInf(float64(top), 1) {
+				p.Sum = math.NaN()
+				return
+			}
+			k.setReference(top, s.temperature)
+		}
+	}
+	if math.IsInf(float64(k.reference), 1) {
+		p.Sum = math.NaN()
+	}
+}
+
+// total adds the lanes, in pairs.
+func (k *forwardState) total(temperature float64, squares bool) Partial {
+	tree := func(v *[16]float64) float64 {
+		a := (v[0] + v[8]) + (v[4] + v[12])
+		b := (v[1] + v[9]) + (v[5] + v[13])
+		c := (v[2] + v[10]) + (v[6] + v[14])
+		d := (v[3] + v[11]) + (v[7] + v[15])
+		return (a + c) + (b + d)
+	}
+	p := Partial{Max: float64(k.reference) / temperature, Sum: tree(&k.sum), Weighted: tree(&k.weighted) / temperature}
+	if squares {
+		p.Squares = tree(&k.squares)
+	}
+	return p
+}
+
+// row is the Partial of row r, and where it has none, why.
+func (p *pass[E, F]) row(s *scan, r int64) (sums Partial, err *RowError) {
+	x := p.x.Row(r)
+	target := int64(-1) // column
+	if p.targets != nil {
+		id := int64(p.targets[r])
+		if total := p.o.total(p.x.Vocab); id < 0 || id >= total {
+			return sums, &RowError{r, "Targets", id, float64(id), fmt.Sprintf("the vocabulary is [0, %d)", total)}
+		}
+		if target = id - p.o.First; target >= p.x.Vocab {
+			target = -1
+		}
+	}
+	squares := p.rows.SumSquares != nil || p.partials != nil
+	if p.o.Support == nil {
+		begins(s, x)
+		sum(s, &sums, x, squares)
+	} else {
+		if err := p.o.Support.checkRow(r, p.x.Vocab); err != nil {
+			return sums, err
+		}
+		ids := p.o.Support.Row(r)
+		target = within(ids, target)
+		var buffer [goBlock]float32
+		for at := 0; at < len(ids); at += goBlock {
+			n := gather(buffer[:], x, ids[at:])
+			if at == 0 {
+				begins(s, buffer[:n])
+			}
+			sum(s, &sums, buffer[:n], squares)
+		}
+	}
+	if target >= 0 {
+		sums.Target, sums.Found = float64(decode(x[target]))/s.temperature, true
+	}
+	if math.IsNaN(sums.Sum) || math.IsNaN(sums.Weighted) {
+		return sums, p.nonFinite(r)
+	}
+	if sums.Sum == 0 && p.partials == nil {
+		return sums, &RowError{r, "Logits", -1, math.Inf(-1), "every id is masked"}
+	}
+	return sums, nil
+}
+
+// nonFinite finds the logit that spoils row r.
+func (p *pass[E, F]) nonFinite(r int64) *RowError {
+	x := p.x.Row(r)
+	bad := func(id int64) *RowError {
+		v := float64(decode(x[id]))
+		if math.IsNaN(v) || math.IsInf(v, 1) {
+			return &RowError{r, "Logits", id + p.o.First, v, "a logit is a number or, masked, -Inf"}
+		}
+		return nil
+	}
+	if p.o.Support != nil {
+		for _, id := range p.o.Support.Row(r) {
+			if err := bad(int64(id)); err != nil {
+				return err
+			}
+		}
+	} else {
+		for id := range x {
+			if err := bad(int64(id)); err != nil {
+				return err
+			}
+		}
+	}
+	return &RowError{r, "Logits", -1, math.NaN(), "the logits changed while they were read"}
+}
+
+// gather copies logits of the ids that fit into dst.
+func gather[E Element](dst []float32, x []E, ids []int32) int {
+	n := min(len(dst), len(ids))
+	for i, id := range ids[:n] {
+		dst[i] = decode(x[id])
+	}
+	return n
+}
+
+// within is id if it is among the sorted ids, else -1.
+func within(ids []int32, id int64) int64 {
+	low, high := 0, len(ids)
+	for low < high {
+		if middle := (low + high) / 2; int64(ids[middle]) < id {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if low == len(ids) || int64(ids[low]) != id {
+		return -1
+	}
+	return id
+}

@@ -1,0 +1,107 @@
+//go:build amd64 && gc && !noasm && !purego
+
+package logprob
+
+import (
+	"unsafe"
+
+	"github.com/grouprl/grouprl/internal/simd"
+)
+
+//go:generate env GOWORK=off go run -C _generate . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg logprob
+
+// forwardKernel runs forwardGo's kernel for a tier and an element over x, whose length
+// is a positive multiple of pad. Without squares those sums are not made.
+func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bool) int {
+	n, first := len(x), &k.scale[0]
+	wide := tier == simd.AVX512
+	if tier == simd.Generic {
+		return forwardPlain(x, k)
+	}
+	switch x := any(x).(type) {
+	case []float32:
+		switch {
+		case wide && squares:
+			return forwardAVX512F32Squares(&x[0], n, first)
+		case wide:
+			return forwardAVX512F32(&x[0], n, first)
+		case squares:
+			return forwardAVX2F32Squares(&x[0], n, first)
+		}
+		return forwardAVX2F32(&x[0], n, first)
+	case []BFloat16:
+		p := (*uint16)(&x[0])
+		switch {
+		case wide && squares:
+			return forwardAVX512BF16Squares(p, n, first)
+		case wide:
+			return forwardAVX512BF16(p, n, first)
+		case squares:
+			return forwardAVX2BF16Squares(p, n, first)
+		}
+		return forwardAVX2BF16(p, n, first)
+	case []Float16:
+		p := (*uint16)(&x[0])
+		switch {
+		case wide && squares:
+			return forwardAVX512F16Squares(p, n, first)
+		case wide:
+			return forwardAVX512F16(p, n, first)
+		case squares:
+			return forwardAVX2F16Squares(p, n, first)
+		}
+		return forwardAVX2F16(p, n, first)
+	}
+	panic("unreachable")
+}
+
+// backwardKernel runs backwardGo's kernel over dst and x, of one length, a positive
+// multiple of pad. A dst apart from x is written past the caches where its alignment
+// lets it be.
+func backwardKernel[E Element](tier simd.Tier, dst, x []E, k *backwardState) {
+	if tier == simd.Generic {
+		backwardPlain(dst, x, k)
+		return
+	}
+	n, first := len(x), &k.scale[0]
+	wide := tier == simd.AVX512
+	stream := &dst[0] != &x[0] && uintptr(unsafe.Pointer(&dst[0]))%64 == 0
+	switch x := any(x).(type) {
+	case []float32:
+		dst := any(dst).([]float32)
+		switch {
+		case wide && stream:
+			backwardAVX512F32Stream(&dst[0], &x[0], n, first)
+		case wide:
+			backwardAVX512F32(&dst[0], &x[0], n, first)
+		case stream:
+			backwardAVX2F32Stream(&dst[0], &x[0], n, first)
+		default:
+			backwardAVX2F32(&dst[0], &x[0], n, first)
+		}
+	case []BFloat16:
+		d, p := (*uint16)(&any(dst).([]BFloat16)[0]), (*uint16)(&x[0])
+		switch {
+		case wide && stream:
+			backwardAVX512BF16Stream(d, p, n, first)
+		case wide:
+			backwardAVX512BF16(d, p, n, first)
+		case stream:
+			backwardAVX2BF16Stream(d, p, n, first)
+		default:
+			backwardAVX2BF16(d, p, n, first)
+		}
+	case []Float16:
+		d, p := (*uint16)(&any(dst).([]Float16)[0]), (*uint16)(&x[0])
+		switch {
+		case wide && stream:
+			backwardAVX512F16Stream(d, p, n, first)
+		case wide:
+			backwardAVX512F16(d, p, n, first)
+		case stream:
+			backwardAVX2F16Stream(d, p, n, first)
+		default:
+			backwardAVX2F16(d, p, n, first)
+		}
+	}
+}

@@ -1,0 +1,15 @@
+//go:build !amd64 || !gc || noasm || purego
+
+package logprob
+
+import "github.com/grouprl/grouprl/internal/simd"
+
+// Other architectures run plain Go: a kernel for them would be one that no test has run.
+
+func forwardKernel[E Element](_ simd.Tier, x []E, k *forwardState, _ bool) int {
+	return forwardPlain(x, k)
+}
+
+func backwardKernel[E Element](_ simd.Tier, dst, x []E, k *backwardState) {
+	backwardPlain(dst, x, k)
+}
