@@ -36,7 +36,7 @@ func printReport(w io.Writer, o options, work *work, t *tally, j *judge, baselin
 	for _, status := range slices.Sorted(maps.Keys(t.verdicts)) {
 		fmt.Fprintf(w, "%6d %v\n", t.verdicts[status], status)
 	}
-	printLosses(w, t, j)
+	printLosses(w, t, j.verifier.InfraErrors())
 	for _, note := range work.notes {
 		fmt.Fprintln(w, note)
 	}
@@ -70,7 +70,7 @@ func printFigures(w io.Writer, protocol *eval.Protocol, results []eval.Result, k
 
 // printLosses prints what was neither right nor wrong. The machinery's failures
 // that a second attempt made up for are counted too.
-func printLosses(w io.Writer, t *tally, j *judge) {
+func printLosses(w io.Writer, t *tally, failures map[string]int) {
 	for _, lost := range []struct {
 		errs []error
 		what string
@@ -85,7 +85,6 @@ func printLosses(w io.Writer, t *tally, j *judge) {
 	if names := t.lost(); len(names) > 0 {
 		fmt.Fprintf(w, "%d problems have no judged sample left and are in no figure: %s\n", len(names), named(names))
 	}
-	failures := j.verifier.InfraErrors()
 	attempts := 0
 	for _, n := range failures {
 		attempts += n
