@@ -30,8 +30,9 @@
 //     last bit for any split into chunks and any number of workers, on one tier of
 //     instructions (AVX-512, AVX2, plain Go). Tiers agree to the accuracy below.
 //  2. lse and entropy are within 4e-7 relative or 1e-6 absolute of float64, the
-//     gradient of float32 logits within 3e-7 absolute for |g|, |e| T <= 1. Gradients
-//     of 16-bit logits are rounded once more, to nearest even.
+//     gradient of float32 logits within 3e-7 absolute (relative, where it exceeds 1)
+//     for |g|, |e| <= 1 and T = 1. Gradients of 16-bit logits are rounded once more,
+//     to nearest even.
 //  3. A logit of -Inf is a masked id: probability 0, no part in the entropy, gradient
 //  0. A target there has log-probability -Inf, about which the objective decides.
 //     An id outside of a Support is treated the same way.

@@ -2170,7 +2170,7 @@ TEXT ·forwardAVX2F32(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -2254,7 +2254,7 @@ turn:
 
 stop:
 	VMOVUPS Y1, 576(DX)
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -2284,7 +2284,7 @@ TEXT ·forwardAVX2F32Squares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -2380,7 +2380,7 @@ turn:
 
 stop:
 	VMOVUPS Y1, 576(DX)
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -2553,7 +2553,7 @@ TEXT ·forwardAVX2BF16(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -2639,7 +2639,7 @@ turn:
 
 stop:
 	VMOVUPS Y1, 576(DX)
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -2669,7 +2669,7 @@ TEXT ·forwardAVX2BF16Squares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -2767,7 +2767,7 @@ turn:
 
 stop:
 	VMOVUPS Y1, 576(DX)
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -2972,7 +2972,7 @@ TEXT ·forwardAVX2F16(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -3056,7 +3056,7 @@ turn:
 
 stop:
 	VMOVUPS Y1, 576(DX)
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -3086,7 +3086,7 @@ TEXT ·forwardAVX2F16Squares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -3182,7 +3182,7 @@ turn:
 
 stop:
 	VMOVUPS Y1, 576(DX)
-	MOVQ    $0x00000100, SI
+	MOVQ    $0x00000080, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX

@@ -192,6 +192,9 @@ func testAccuracy[E Element](t *testing.T, worst *extremes) {
 	}
 	for _, v := range vocab {
 		for i, kind := range kinds {
+			if v > 1<<17 && i%4 != v%4 && tier == simd.Generic {
+				continue
+			}
 			temperature := []float64{1, 1, 0.6, 1.7}[(i+v)%4]
 			g, e := 2*rng.Float64()-1, 2*rng.Float64()-1
 			e /= max(1, temperature)
@@ -229,7 +232,7 @@ func testAccuracy[E Element](t *testing.T, worst *extremes) {
 			require.NoError(t, Backward(dst, x, targets, rows, gs, o), name)
 			for j, w := range gradient {
 				got := float64(decode(dst.Data[j]))
-				if diff := math.Abs(w-got) - spacing[E](w)/2; diff > 3e-7 {
+				if diff := (math.Abs(w-got) - spacing[E](w)/2) / max(1, math.Abs(w)); diff > 3e-7 {
 					require.Failf(t, "inaccurate gradient", "%s: at id %d of target %d: %v, want %v", name, j, target, got, w)
 				} else {
 					worst.see(&worst.gradient, diff/3e-7)

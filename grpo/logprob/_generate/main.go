@@ -35,7 +35,7 @@ type machine struct {
 
 var (
 	avx512 = machine{"AVX512", 64, 4, 512}
-	avx2   = machine{"AVX2", 32, 2, 256}
+	avx2   = machine{"AVX2", 32, 2, 128}
 )
 
 func (m machine) lanes() int { return m.bytes / 4 }
