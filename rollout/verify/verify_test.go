@@ -254,11 +254,22 @@ func TestReward(t *testing.T) {
 		r              Reward
 		accepted, half float64
 	}{
-		{Reward{}, 1, -1}, {Reward{Accepted: 1}, 1, 0}, {Reward{Fraction: true}, 1, 0}, {Reward{Accepted: 1, Fraction: true}, 1, 0.5},
+		{Reward{}, 1, -1}, {Reward{Accepted: 1}, 1, 0}, {Reward{Rejected: -2}, 0, -2}, {Reward{Fraction: true}, 1, 0}, {Reward{Accepted: 1, Fraction: true}, 1, 0.5},
 		{Reward{Accepted: 3, Rejected: 1, Fraction: true}, 3, 2},
 	} {
 		require.Equal(t, c.accepted, c.r.Of(accepted, 4))
 		require.Equal(t, c.half, c.r.Of(half, 4))
 		require.Equal(t, c.r.Of(&rollout.Verdict{Status: rollout.NoCode}, 0), c.r.Of(&rollout.Verdict{Status: rollout.CompileError}, 4))
 	}
+}
+
+// A program can write any bytes as its answer: a dict with a key twice is not one of
+// two keys.
+func TestForgedDict(t *testing.T) {
+	want, err := parseJSON(`{"a": null, "b": null}`)
+	require.NoError(t, err)
+	a, b := "S\x01\x00\x00\x00aN", "S\x01\x00\x00\x00bN"
+	require.True(t, equalReturn([]byte("M\x02\x00\x00\x00"+b+a), &want))
+	require.False(t, equalReturn([]byte("M\x02\x00\x00\x00"+a+a), &want))
+	require.False(t, equalReturn([]byte("M\x02\x00\x00\x00"+a+b+"N"), &want))
 }
