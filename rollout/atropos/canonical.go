@@ -54,7 +54,7 @@ func (p *parser) posting() (posting, error) {
 			case "scores":
 				b = p.copyList(b, p.copyFloat)
 			case "advantages", "ref_logprobs", "inference_logprobs":
-				b = p.copyList(b, func(b []byte) []byte { return p.copyList(b, p.copyFloat) })
+				b = p.copyList(b, p.copyFloats)
 			case "distill_token_ids":
 				b = p.copyList(b, func(b []byte) []byte { return p.copyList(b, p.copyInts) })
 			case "distill_logprobs":
@@ -194,6 +194,52 @@ func (p *parser) copyInts(dst []byte) []byte {
 			continue
 		}
 		dst = strconv.AppendInt(dst, int64(p.int()), 10)
+		if p.err != nil || !p.more(']') {
+			return append(dst, ']')
+		}
+		dst = append(dst, ',')
+	}
+}
+
+// copyFloats copies an array of numbers.
+func (p *parser) copyFloats(dst []byte) []byte {
+	dst = append(dst, '[')
+	if !p.expect('[') {
+		return dst
+	}
+	if p.peek() == ']' {
+		p.pos++
+		return append(dst, ']')
+	}
+	for {
+		p.need()
+		b, i := p.buf[:p.end], p.pos
+		for i < len(b) && (b[i] == ' ' || b[i] == '\n') {
+			i++
+		}
+		// [-]digits[.digits], short and without an exponent: what can be neither
+		// too large nor something else.
+		first := i
+		if i < len(b) && b[i] == '-' {
+			i++
+		}
+		start, point := i, -1
+		for i < len(b) && i < start+40 && ('0' <= b[i] && b[i] <= '9' || b[i] == '.' && point < 0) {
+			if b[i] == '.' {
+				point = i
+			}
+			i++
+		}
+		digits := i > start && point != start && point != i-1 && (b[start] != '0' || i == start+1 || point == start+1)
+		if digits && i < len(b) && (b[i] == ',' || b[i] == ']') {
+			dst = append(dst, b[first:i+1]...)
+			p.pos = i + 1
+			if b[i] == ']' {
+				return dst
+			}
+			continue
+		}
+		dst = p.copyFloat(dst)
 		if p.err != nil || !p.more(']') {
 			return append(dst, ']')
 		}

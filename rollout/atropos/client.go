@@ -457,12 +457,13 @@ func (e *Env) Status(ctx context.Context) (s EnvStatus, err error) {
 	return s, e.client.ask(ctx, "GET", "/status-env", map[string]int{"env_id": e.ID}, &s) // a body on a GET: the query string is not read
 }
 
-// WaitRoom waits until the environment may start another group with running of them
-// under way, by the rule of EnvStatus.Workers. Nothing that runs is cancelled.
-func (e *Env) WaitRoom(ctx context.Context, running, most, offPolicy int) (EnvStatus, error) {
+// WaitRoom waits until the environment may start another group, by the rule of
+// EnvStatus.Workers; running counts those under way, and is asked again with each
+// status. Nothing that runs is cancelled.
+func (e *Env) WaitRoom(ctx context.Context, running func() int, most, offPolicy int) (EnvStatus, error) {
 	for {
 		s, err := e.Status(ctx)
-		if err != nil || s.Workers(most, offPolicy, e.Trainer.BatchSize, e.Registration.GroupSize) > running {
+		if err != nil || s.Workers(most, offPolicy, e.Trainer.BatchSize, e.Registration.GroupSize) > running() {
 			return s, err
 		}
 		if err := pause(ctx, e.client.poll()); err != nil {

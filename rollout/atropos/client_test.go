@@ -327,13 +327,15 @@ func TestWorkers(t *testing.T) {
 	require.Equal(t, 16, EnvStatus{Queue: 10}.Workers(16, 2, 128, 8))
 	require.Equal(t, 0, EnvStatus{Queue: 40}.Workers(16, 2, 128, 8))
 	require.Equal(t, 0, EnvStatus{}.Workers(16, 2, 128, 0))
-	queue := []int{3, 3, 2}
+	queue := []int{3, 2, 3, 3}
 	c := fake(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"queue_size": %d}`, queue[0])
 		queue = queue[1:]
 	})
 	e := &Env{client: c, Registration: EnvRegistration{GroupSize: 2}, Trainer: Info{BatchSize: 4}}
-	s, err := e.WaitRoom(t.Context(), 1, 10, 2)
+	running := 2
+	s, err := e.WaitRoom(t.Context(), func() int { running--; return running + 1 }, 10, 2) // 1 > 2, 2 > 1
 	require.NoError(t, err)
 	require.Equal(t, 2, s.Queue)
+	require.Zero(t, running)
 }

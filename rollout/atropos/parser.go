@@ -432,9 +432,49 @@ func (p *parser) ints(dst []int32) []int32 {
 	}
 }
 
+// float32s appends an array of numbers to dst, each the nearest float32.
 func (p *parser) float32s(dst []float32) []float32 {
-	p.list(func() { dst = append(dst, float32(p.float(32))) })
-	return dst
+	if !p.expect('[') {
+		return dst
+	}
+	if p.peek() == ']' {
+		p.pos++
+		return dst
+	}
+	for {
+		p.need()
+		// The common case in one go: [-]digits.digits and a comma.
+		b, i := p.buf[:p.end], p.pos
+		for i < len(b) && (b[i] == ' ' || b[i] == '\n') {
+			i++
+		}
+		start := i
+		for i < len(b) && numeric[b[i]] {
+			i++
+		}
+		if i < len(b) && i > start && (b[i] == ',' || b[i] == ']') {
+			text := b[start:i]
+			if len(text) == 3 && string(text) == "1.0" {
+				dst = append(dst, 1)
+			} else {
+				f, err := strconv.ParseFloat(string(text), 32)
+				if err != nil || !isNumber(text) {
+					p.fail("%q is not a number of 32 bits", text)
+					return dst
+				}
+				dst = append(dst, float32(f))
+			}
+			p.pos = i + 1
+			if b[i] == ']' {
+				return dst
+			}
+			continue
+		}
+		dst = append(dst, float32(p.float(32)))
+		if p.err != nil || !p.more(']') {
+			return dst
+		}
+	}
 }
 
 func (p *parser) floats(dst []float64) []float64 {
