@@ -356,3 +356,70 @@ func TestImpossibleParts(t *testing.T) {
 		require.ErrorAs(t, o.Validate(), &fault, "%#v", w)
 	}
 }
+
+// Ratios 2 and 8 have the geometric mean 4 and the product 16.
+func TestMismatchLevelsByHand(t *testing.T) {
+	b := grpo.Batch[float64]{
+		Offsets: []int{0, 2}, LogProbs: hand.Ln(0.5, 0.8), OldLogProbs: hand.Ln(0.5, 0.8), RolloutLogProbs: hand.Ln(0.25, 0.1), Advantages: []float64{1},
+	}
+	for _, c := range []struct {
+		w    grpo.Mismatch
+		want float64
+	}{
+		{grpo.Mismatch{Level: grpo.SequenceLevel}, 4}, {grpo.Mismatch{Level: grpo.ProductLevel}, 16},
+		{grpo.Mismatch{Level: grpo.SequenceLevel, High: 3}, 3}, {grpo.Mismatch{Level: grpo.ProductLevel, Mode: grpo.Mask, High: 15}, 0},
+		{grpo.Mismatch{Level: grpo.ProductLevel, Bound: math.Log(10)}, 10},
+	} {
+		require.InDeltaSlice(t, []float64{c.want, c.want}, weighAlone(t, c.w, b), 1e-13, "%v", c.w)
+	}
+}
+
+// VESPO's correction by hand: weights 2 and 8, truncated to 3, so that w = 6 at a
+// policy that has not moved; or the one weight of the response.
+func TestVESPOCorrectionByHand(t *testing.T) {
+	phi := func(w float64) float64 { return math.Exp(3) * w * w * math.Exp(-3*w) }
+	b := grpo.Batch[float64]{
+		Offsets: []int{0, 2}, LogProbs: hand.Ln(0.5, 0.8), OldLogProbs: hand.Ln(0.5, 0.8), RolloutLogProbs: hand.Ln(0.25, 0.1), Advantages: []float64{1},
+	}
+	for _, c := range []struct {
+		w    grpo.Mismatch
+		want float64
+	}{
+		{grpo.Mismatch{High: 3}, phi(6)}, {grpo.Mismatch{Low: 4, High: 9}, phi(32)}, {grpo.Mismatch{Level: grpo.SequenceLevel, High: 3}, phi(3)},
+		{grpo.Mismatch{Mode: grpo.Mask, High: 3}, phi(2e-8)},
+	} {
+		o := grpo.NewVESPO()
+		s := o.Surrogate.(grpo.VESPO)
+		s.Correction = c.w
+		o.Surrogate, o.Aggregation = s, grpo.Sum{}
+		_, g := hand.Eval(t, o, b)
+		require.InEpsilonSlice(t, []float64{-c.want, -c.want}, g, 1e-12, "%v", c.w)
+	}
+}
+
+// CPPO's budget by hand: a token of 3/16 leaves 0.2 - 3/16 = 1/80 of 0.2, too little
+// for one of 1/8 unless quiet tokens have earned the rate in between. The rate is
+// the 90th percentile of the response's own moves: 1/8 of ten, of which one is larger.
+func TestCPPOBudgetByHand(t *testing.T) {
+	for _, c := range []struct {
+		w    grpo.CPPO
+		p    []float64
+		last float64
+	}{
+		{grpo.CPPO{Limit: 0.2, Last: 1, RateLow: 0.1, RateHigh: 0.1}, []float64{7. / 16, 1. / 4, 1. / 4, 3. / 8}, 1},
+		{grpo.CPPO{Limit: 0.2, Last: 1}, []float64{7. / 16, 1. / 4, 1. / 4, 3. / 8}, 0},
+		{grpo.CPPO{Limit: 0.12, Last: 1, RateLow: 1, RateHigh: 1}, []float64{1. / 4, 1. / 4, 1. / 4, 3. / 8}, 0},
+		{grpo.CPPO{Limit: 0.12, Last: 0.9, RateLow: 1, RateHigh: 1}, []float64{1. / 4, 1. / 4, 1. / 4, 3. / 8}, 1},
+		{grpo.CPPO{Limit: 0.3, Last: 1, RateHigh: 1}, []float64{1. / 2, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 3. / 8}, 1},
+		{grpo.CPPO{Limit: 0.3, Last: 1, RateHigh: 0.001}, []float64{1. / 2, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 1. / 4, 3. / 8}, 0},
+	} {
+		n := len(c.p)
+		old := make([]float64, n)
+		for i := range old {
+			old[i] = math.Log(0.25)
+		}
+		have := weighAlone(t, c.w, grpo.Batch[float64]{Offsets: []int{0, n}, LogProbs: hand.Ln(c.p...), OldLogProbs: old, Advantages: []float64{1}})
+		require.Equal(t, c.last, have[n-1], "%v of %v", c.w, c.p)
+		require.Equal(t, 1.0, have[1])
+	}
+}
