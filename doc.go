@@ -21,15 +21,20 @@
 //
 //	advantage           rewards -> advantages, dynamic sampling's test, overlong policies
 //	grpo                Batch, Objective and its parts, Totals, Evaluator, Stats: the core
-//	grpo/grpotest       checks to run on an objective of your own
+//	grpo/grpotest       checks to run on an objective of your own; the catalogue; golden vectors
+//	grpo/autodiff       an objective from its value alone
+//	grpo/compat         recipes of TRL, verl, OpenRLHF, NeMo-RL, ..., by version
+//	grpo/logprob        logits -> log-probability, log-sum-exp, entropy, and back
 //	dapo                DAPO: objective, soft overlong punishment, the recipe as one value
 //	gspo                GSPO, GSPO-token, GSPO+
 //	rollout             Generator and Verifier, Groups, Refill, Pack
 //	rollout/window      context schedule, token budget, YaRN
 //	rollout/sandbox     run an untrusted program under limits
 //	rollout/verify      judge a completion: extraction, comparison, verdict, reward
-//	rollout/dataset     problems: the built-in set and its JSON-lines schema
-//	rollout/eval        pass@k and intervals
+//	rollout/dataset     problems: the built-in set, public schemas; parquet is a module of its own
+//	rollout/eval        pass@k, intervals, reports
+//	rollout/journal     what is verified survives a crash
+//	rollout/atropos     the Atropos wire format, client and server
 //	examples            runnable programs, a module of its own: nouscoder first
 //
 // Imports point one way: examples -> rollout/... -> advantage, grpo -> internal.

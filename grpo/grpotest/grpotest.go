@@ -23,7 +23,10 @@
 //	allocation  no allocation in steady state
 //	value       the formula prints, and JSON gives an equal objective back
 //
-// It depends on the standard library and gonum only.
+// Beside Run stand Catalogue, the table of published objectives; Golden, what TRL,
+// verl, OpenRLHF and Liger-Kernel computed for some of them; and Match, which compares
+// somebody's own loss and gradient with an objective's. The package depends on the
+// standard library, gonum and this module only.
 package grpotest
 
 import (
