@@ -54,6 +54,7 @@ func TestSurrogatesByHand(t *testing.T) {
 		{"RIPO held", grpo.RIPO{Delta: 0.01, Min: 0.5, Max: 10}, 1, 2, -1.2, 0},
 		{"RIPO held below", grpo.RIPO{Delta: 0.01, Min: 0.5, Max: 10}, -1, 0.5, 0.8, 0},
 		{"RIPO at its limits", grpo.RIPO{Delta: 9, Min: 0.5, Max: 1.5}, 1, 2, -1.5, 0},
+		{"RIPO at its lower limit", grpo.RIPO{Delta: 9, Min: 0.5, Max: 1.5}, -1, 0.25, 0.5, 0},
 		// 1/2 + 1/2 sqrt(1 + 4 0.1875/0.25) = 1.5; 1/2 + 1/2 sqrt(1 - 4 0.06/0.25) = 0.6
 		{"DCPO held", grpo.DCPO{Low: 0.06, High: 0.1875, Max: 10}, 1, 2, -1.5, 0},
 		{"DCPO held below", grpo.DCPO{Low: 0.06, High: 0.1875, Max: 10}, -1, 0.5, 0.6, 0},
