@@ -30,7 +30,8 @@ func Backward[E Element, F Float](dst, x Logits[E], targets []int32, rows Rows[F
 
 // ForwardBackward is Forward, then Backward, row by row, so that each row is read from
 // memory once: for a g and e that are known beforehand. rows receives what is wanted
-// of it, which may be nothing. A row of g = e = 0 is read by Forward's half alone.
+// of it, which may be nothing; it is what Forward gives, to the last bit. The gradient
+// of float32 logits is Backward's to the stated accuracy where e is 0, else to the bit.
 func ForwardBackward[E Element, F Float](rows Rows[F], dst, x Logits[E], targets []int32, g Gradient[F], o Options) error {
 	p := newPass[E, F]()
 	p.dst, p.x, p.targets, p.rows, p.g, p.o = dst, x, targets, rows, g, o
@@ -78,18 +79,13 @@ func (p *pass[E, F]) gradient(s *scan, r int64, lse, entropy float64) *RowError 
 	}
 
 	// The target's own element, in float64, before x is overwritten.
-	column := int64(-1)
 	var own float64
-	if p.targets != nil {
-		id := int64(p.targets[r])
-		if total := p.o.total(p.x.Vocab); id < 0 || id >= total {
-			return &RowError{r, "Targets", id, float64(id), fmt.Sprintf("the vocabulary is [0, %d)", total)}
-		}
-		if id -= p.o.First; id >= 0 && id < p.x.Vocab {
-			column = id
-		}
-	} else if g != 0 {
+	if p.targets == nil && g != 0 {
 		return &RowError{r, "Gradient", -1, g, "dL/dlogp without targets"}
+	}
+	column, bad := p.column(r)
+	if bad != nil {
+		return bad
 	}
 	if p.o.Support != nil {
 		column = within(p.o.Support.Row(r), column)

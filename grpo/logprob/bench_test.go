@@ -33,6 +33,7 @@ func BenchmarkVocabulary(b *testing.B) {
 	for r := range turn {
 		targets[r], g.LogProbs[r], g.Entropies[r] = int32(r*997), -1e-3, 1e-5
 	}
+	policy := Gradient[float32]{LogProbs: g.LogProbs}
 	must := func(err error) {
 		if err != nil {
 			b.Fatal(err)
@@ -64,12 +65,9 @@ func BenchmarkVocabulary(b *testing.B) {
 				must(Forward(rows, hf.Slice(at, at+turn), targets, o))
 			}},
 			{"scale", "", func() { parallel(cores, next(), scaleRow) }},
-			{"forward+backward", "scale", func() {
-				chunk := next()
-				// In place, twice: what is written is logits again, and rows stay as they are.
-				must(ForwardBackward(rows, chunk, chunk, targets, g, o))
-			}},
-			{"forward+backward-apart", "", func() { must(ForwardBackward(rows, apart, next(), targets, g, o)) }},
+			{"forward+backward", "scale", func() { chunk := next(); must(ForwardBackward(rows, chunk, chunk, targets, policy, o)) }},
+			{"forward+backward-entropy", "scale", func() { chunk := next(); must(ForwardBackward(rows, chunk, chunk, targets, g, o)) }},
+			{"forward+backward-apart", "", func() { must(ForwardBackward(rows, apart, next(), targets, policy, o)) }},
 		}
 		for i := len(simd.Tiers()) - 1; i >= 0; i-- {
 			b.Run(fmt.Sprintf("%v/cores=%d", simd.Tier(i), cores), func(b *testing.B) {

@@ -29,10 +29,9 @@
 //  1. Rows are independent and computed in one fixed order: results are equal to the
 //     last bit for any split into chunks and any number of workers, on one tier of
 //     instructions (AVX-512, AVX2, plain Go). Tiers agree to the accuracy below.
-//  2. lse and entropy are within 4e-7 relative or 1e-6 absolute of float64, the
-//     gradient of float32 logits within 3e-7 absolute (relative, where it exceeds 1)
-//     for |g|, |e| <= 1 and T = 1. Gradients of 16-bit logits are rounded once more,
-//     to nearest even.
+//  2. lse and entropy are within 4e-7 relative or 1e-6 absolute of float64. The
+//     gradient of float32 logits is within 3e-7 max(1, (|g| + 8|e|)/T) absolute; of
+//     16-bit logits it is rounded once more, to nearest even.
 //  3. A logit of -Inf is a masked id: probability 0, no part in the entropy, gradient
 //  0. A target there has log-probability -Inf, about which the objective decides.
 //     An id outside of a Support is treated the same way.

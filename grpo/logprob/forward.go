@@ -44,24 +44,36 @@ type scan struct {
 	temperature float64
 	forward     forwardState
 	backward    backwardState
+	segments    segments
 }
 
 func (s *scan) begin(temperature float64) {
 	s.temperature = temperature
-	s.forward.power = newPower(temperature)
-	s.backward.power = s.forward.power
+	s.forward.power = newPower(temperature, -125)
+	s.backward.power = newPower(temperature, -126)
 	fill(&s.backward.high, float32(2*temperature))
 }
 
-// begins sets the reference to the first logit above -Inf among a few.
-func begins[E Element](s *scan, x []E) {
+// begins sets the reference to the largest of the first few logits.
+func begins[E Element](k *forwardState, temperature float64, x []E) {
 	reference := float32(-math.MaxFloat32)
 	for _, v := range x[:min(len(x), 16)] {
 		if v := decode(v); v > reference {
 			reference = v
 		}
 	}
-	s.forward.setReference(reference, s.temperature)
+	k.setReference(reference, temperature)
+}
+
+// raise makes the largest logit so far the reference, after a kernel has stopped; that
+// it is +Inf is returned as false.
+func (k *forwardState) raise(temperature float64) bool {
+	top := k.top[0]
+	for _, v := range k.top[1:] {
+		top = max(top, v)
+	}
+	k.setReference(top, temperature)
+	return !math.IsInf(float64(top), 1)
 }
 
 // sum adds the logits x to p.
@@ -74,8 +86,7 @@ func sum[E Element](s *scan, p *Partial, x []E, squares bool) {
 		if n >= pad {
 			block = block[:n&^(pad-1)]
 		} else { // the end of the row
-			copy(buffer[:], block)
-			for i := n; i < pad; i++ {
+			for i := copy(buffer[:], block); i < pad; i++ {
 				buffer[i] = negativeInfinity[E]()
 			}
 			block = buffer[:]
@@ -84,15 +95,7 @@ func sum[E Element](s *scan, p *Partial, x []E, squares bool) {
 		done += counted
 		p.Merge(k.total(s.temperature, squares))
 		if counted < len(block) {
-			top := k.top[0]
-			for _, v := range k.top[1:] {
-				top = max(top, v)
-			}
-			if math.IsInf(float64(top), 1) {
-				p.Sum = math.NaN()
-				return
-			}
-			k.setReference(top, s.temperature)
+			k.raise(s.temperature)
 		}
 	}
 	if math.IsInf(float64(k.reference), 1) {
@@ -109,6 +112,9 @@ func (k *forwardState) total(temperature float64, squares bool) Partial {
 		d := (v[3] + v[11]) + (v[7] + v[15])
 		return (a + c) + (b + d)
 	}
+	if tree(&k.sum) < 1e-30 { // masked ids alone, or as good as that
+		return Partial{}
+	}
 	p := Partial{Max: float64(k.reference) / temperature, Sum: tree(&k.sum), Weighted: tree(&k.weighted) / temperature}
 	if squares {
 		p.Squares = tree(&k.squares)
@@ -116,22 +122,31 @@ func (k *forwardState) total(temperature float64, squares bool) Partial {
 	return p
 }
 
+// column is where the target of row r stands; -1: nowhere, or in another shard.
+func (p *pass[E, F]) column(r int64) (int64, *RowError) {
+	if p.targets == nil {
+		return -1, nil
+	}
+	id := int64(p.targets[r])
+	if total := p.o.total(p.x.Vocab); id < 0 || id >= total {
+		return -1, &RowError{r, "Targets", id, float64(id), fmt.Sprintf("the vocabulary is [0, %d)", total)}
+	}
+	if id -= p.o.First; id < 0 || id >= p.x.Vocab {
+		return -1, nil
+	}
+	return id, nil
+}
+
 // row is the Partial of row r, and where it has none, why.
 func (p *pass[E, F]) row(s *scan, r int64) (sums Partial, err *RowError) {
 	x := p.x.Row(r)
-	target := int64(-1) // column
-	if p.targets != nil {
-		id := int64(p.targets[r])
-		if total := p.o.total(p.x.Vocab); id < 0 || id >= total {
-			return sums, &RowError{r, "Targets", id, float64(id), fmt.Sprintf("the vocabulary is [0, %d)", total)}
-		}
-		if target = id - p.o.First; target >= p.x.Vocab {
-			target = -1
-		}
+	target, err := p.column(r)
+	if err != nil {
+		return sums, err
 	}
 	squares := p.rows.SumSquares != nil || p.partials != nil
 	if p.o.Support == nil {
-		begins(s, x)
+		begins(&s.forward, s.temperature, x)
 		sum(s, &sums, x, squares)
 	} else {
 		if err := p.o.Support.checkRow(r, p.x.Vocab); err != nil {
@@ -143,7 +158,7 @@ func (p *pass[E, F]) row(s *scan, r int64) (sums Partial, err *RowError) {
 		for at := 0; at < len(ids); at += goBlock {
 			n := gather(buffer[:], x, ids[at:])
 			if at == 0 {
-				begins(s, buffer[:n])
+				begins(&s.forward, s.temperature, buffer[:n])
 			}
 			sum(s, &sums, buffer[:n], squares)
 		}
@@ -151,16 +166,22 @@ func (p *pass[E, F]) row(s *scan, r int64) (sums Partial, err *RowError) {
 	if target >= 0 {
 		sums.Target, sums.Found = float64(decode(x[target]))/s.temperature, true
 	}
-	if math.IsNaN(sums.Sum) || math.IsNaN(sums.Weighted) {
-		return sums, p.nonFinite(r)
-	}
-	if sums.Sum == 0 && p.partials == nil {
-		return sums, &RowError{r, "Logits", -1, math.Inf(-1), "every id is masked"}
-	}
-	return sums, nil
+	return sums, p.judge(r, &sums)
 }
 
-// nonFinite finds the logit that spoils row r.
+// judge says why row r has no answer, if it has none.
+func (p *pass[E, F]) judge(r int64, sums *Partial) *RowError {
+	if math.IsNaN(sums.Sum) || math.IsNaN(sums.Weighted) {
+		return p.nonFinite(r)
+	}
+	if sums.Sum == 0 && p.partials == nil {
+		return &RowError{r, "Logits", -1, math.Inf(-1), "every id is masked"}
+	}
+	return nil
+}
+
+// nonFinite finds the logit that spoils row r. A NaN stays where it was even if powers
+// have been kept over logits.
 func (p *pass[E, F]) nonFinite(r int64) *RowError {
 	x := p.x.Row(r)
 	bad := func(id int64) *RowError {

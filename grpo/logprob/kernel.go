@@ -11,16 +11,23 @@ import (
 // constants of _generate. Sixteen equal numbers stand where a vector is read.
 type power struct {
 	scale, scaleLow [16]float32 // c in two parts
-	low             [16]float32 // d below it is lifted to it, and its power is exactly 0
+	low             [16]float32 // d below it is lifted to it: its power is 0, or 2^-125 in a forward kernel
 }
 
-func newPower(temperature float64) (p power) {
+// newPower has the lowest d of exponent n.
+func newPower(temperature, n float64) (p power) {
 	c := math.Log2E / temperature
 	high := float32(c)
 	fill(&p.scale, high)
 	fill(&p.scaleLow, float32(c-float64(high)))
-	fill(&p.low, float32(-126/c))
+	fill(&p.low, float32(n/c))
 	return p
+}
+
+// needsLow says that c in one part would be felt: at T = 1 it is off by 1.3e-8, which
+// comes to 2e-7 for the logits that matter; at most temperatures by more.
+func (p *power) needsLow() bool {
+	return math.Abs(float64(p.scaleLow[0])) > 1.4e-8*float64(p.scale[0])
 }
 
 func fill(v *[16]float32, x float32) {
@@ -124,6 +131,13 @@ func backwardGo(dst, x []float32, k *backwardState) {
 		dst[i] = float32(e * (constant + slope*d))
 	}
 	k.total = [16]float32{float32(total)}
+}
+
+// scaleGo multiplies in place.
+func scaleGo(x []float32, factor float32) {
+	for i := range x {
+		x[i] *= factor
+	}
 }
 
 // forwardPlain is forwardGo for any element.

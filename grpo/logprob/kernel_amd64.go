@@ -13,18 +13,26 @@ import (
 // forwardKernel runs forwardGo's kernel for a tier and an element over x, whose length
 // is a positive multiple of pad. Without squares those sums are not made.
 func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bool) int {
-	n, first := len(x), &k.scale[0]
-	wide := tier == simd.AVX512
 	if tier == simd.Generic {
 		return forwardPlain(x, k)
 	}
+	n, first := len(x), &k.scale[0]
+	wide, whole := tier == simd.AVX512, k.needsLow()
 	switch x := any(x).(type) {
 	case []float32:
 		switch {
+		case wide && whole && squares:
+			return forwardAVX512F32WholeSquares(&x[0], n, first)
+		case wide && whole:
+			return forwardAVX512F32Whole(&x[0], n, first)
 		case wide && squares:
 			return forwardAVX512F32Squares(&x[0], n, first)
 		case wide:
 			return forwardAVX512F32(&x[0], n, first)
+		case whole && squares:
+			return forwardAVX2F32WholeSquares(&x[0], n, first)
+		case whole:
+			return forwardAVX2F32Whole(&x[0], n, first)
 		case squares:
 			return forwardAVX2F32Squares(&x[0], n, first)
 		}
@@ -32,10 +40,18 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 	case []BFloat16:
 		p := (*uint16)(&x[0])
 		switch {
+		case wide && whole && squares:
+			return forwardAVX512BF16WholeSquares(p, n, first)
+		case wide && whole:
+			return forwardAVX512BF16Whole(p, n, first)
 		case wide && squares:
 			return forwardAVX512BF16Squares(p, n, first)
 		case wide:
 			return forwardAVX512BF16(p, n, first)
+		case whole && squares:
+			return forwardAVX2BF16WholeSquares(p, n, first)
+		case whole:
+			return forwardAVX2BF16Whole(p, n, first)
 		case squares:
 			return forwardAVX2BF16Squares(p, n, first)
 		}
@@ -43,16 +59,57 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 	case []Float16:
 		p := (*uint16)(&x[0])
 		switch {
+		case wide && whole && squares:
+			return forwardAVX512F16WholeSquares(p, n, first)
+		case wide && whole:
+			return forwardAVX512F16Whole(p, n, first)
 		case wide && squares:
 			return forwardAVX512F16Squares(p, n, first)
 		case wide:
 			return forwardAVX512F16(p, n, first)
+		case whole && squares:
+			return forwardAVX2F16WholeSquares(p, n, first)
+		case whole:
+			return forwardAVX2F16Whole(p, n, first)
 		case squares:
 			return forwardAVX2F16Squares(p, n, first)
 		}
 		return forwardAVX2F16(p, n, first)
 	}
 	panic("unreachable")
+}
+
+// keepKernel is forwardKernel that also keeps every e in dst, which may be x. There is
+// none in plain Go.
+func keepKernel(tier simd.Tier, dst, x []float32, k *forwardState) int {
+	n, first := len(x), &k.scale[0]
+	wide, whole := tier == simd.AVX512, k.needsLow()
+	switch {
+	case wide && whole:
+		return forwardAVX512F32WholeKeep(&dst[0], &x[0], n, first)
+	case wide:
+		return forwardAVX512F32Keep(&dst[0], &x[0], n, first)
+	case whole:
+		return forwardAVX2F32WholeKeep(&dst[0], &x[0], n, first)
+	}
+	return forwardAVX2F32Keep(&dst[0], &x[0], n, first)
+}
+
+// keeps says whether a tier has a keepKernel.
+func keeps(tier simd.Tier) bool { return tier != simd.Generic }
+
+// scaleKernel multiplies in place.
+func scaleKernel(tier simd.Tier, x []float32, factor float32) {
+	n := len(x) &^ (pad - 1)
+	switch {
+	case n == 0 || tier == simd.Generic:
+		n = 0
+	case tier == simd.AVX512:
+		scaleAVX512(&x[0], n, factor)
+	default:
+		scaleAVX2(&x[0], n, factor)
+	}
+	scaleGo(x[n:], factor)
 }
 
 // backwardKernel runs backwardGo's kernel over dst and x, of one length, a positive

@@ -13,3 +13,9 @@ func forwardKernel[E Element](_ simd.Tier, x []E, k *forwardState, _ bool) int {
 func backwardKernel[E Element](_ simd.Tier, dst, x []E, k *backwardState) {
 	backwardPlain(dst, x, k)
 }
+
+func keeps(simd.Tier) bool { return false }
+
+func keepKernel(simd.Tier, []float32, []float32, *forwardState) int { panic("unreachable") }
+
+func scaleKernel(_ simd.Tier, x []float32, factor float32) { scaleGo(x, factor) }

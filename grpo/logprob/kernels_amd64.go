@@ -14,6 +14,16 @@ func forwardAVX512F32(x *float32, n int, k *float32) (done int)
 //go:noescape
 func forwardAVX512F32Squares(x *float32, n int, k *float32) (done int)
 
+// forwardAVX512F32Whole is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32Whole(x *float32, n int, k *float32) (done int)
+
+// forwardAVX512F32WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32WholeSquares(x *float32, n int, k *float32) (done int)
+
 // backwardAVX512F32 is backwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -33,6 +43,16 @@ func forwardAVX512BF16(x *uint16, n int, k *float32) (done int)
 //
 //go:noescape
 func forwardAVX512BF16Squares(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512BF16Whole is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512BF16Whole(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512BF16WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512BF16WholeSquares(x *uint16, n int, k *float32) (done int)
 
 // backwardAVX512BF16 is backwardGo for n logits, a multiple of 64.
 //
@@ -54,6 +74,16 @@ func forwardAVX512F16(x *uint16, n int, k *float32) (done int)
 //go:noescape
 func forwardAVX512F16Squares(x *uint16, n int, k *float32) (done int)
 
+// forwardAVX512F16Whole is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F16Whole(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512F16WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F16WholeSquares(x *uint16, n int, k *float32) (done int)
+
 // backwardAVX512F16 is backwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -64,12 +94,22 @@ func backwardAVX512F16(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX512F16Stream(dst *uint16, x *uint16, n int, k *float32)
 
+// forwardAVX512F32Keep is forwardGo, with e kept in dst (0 where d is clamped), for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32Keep(dst *float32, x *float32, n int, k *float32) (done int)
+
+// forwardAVX512F32WholeKeep is forwardGo, with e kept in dst (0 where d is clamped), for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32WholeKeep(dst *float32, x *float32, n int, k *float32) (done int)
+
 // readAVX512 adds n numbers, a multiple of 64, as fast as memory gives them: a ceiling for benchmarks.
 //
 //go:noescape
 func readAVX512(x *float32, n int) float32
 
-// scaleAVX512 multiplies n numbers, a multiple of 64, in place: a ceiling for benchmarks.
+// scaleAVX512 is scaleGo for n numbers, a multiple of 64; also a ceiling for benchmarks.
 //
 //go:noescape
 func scaleAVX512(x *float32, n int, factor float32)
@@ -83,6 +123,16 @@ func forwardAVX2F32(x *float32, n int, k *float32) (done int)
 //
 //go:noescape
 func forwardAVX2F32Squares(x *float32, n int, k *float32) (done int)
+
+// forwardAVX2F32Whole is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2F32Whole(x *float32, n int, k *float32) (done int)
+
+// forwardAVX2F32WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2F32WholeSquares(x *float32, n int, k *float32) (done int)
 
 // backwardAVX2F32 is backwardGo for n logits, a multiple of 64.
 //
@@ -104,6 +154,16 @@ func forwardAVX2BF16(x *uint16, n int, k *float32) (done int)
 //go:noescape
 func forwardAVX2BF16Squares(x *uint16, n int, k *float32) (done int)
 
+// forwardAVX2BF16Whole is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2BF16Whole(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX2BF16WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2BF16WholeSquares(x *uint16, n int, k *float32) (done int)
+
 // backwardAVX2BF16 is backwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -124,6 +184,16 @@ func forwardAVX2F16(x *uint16, n int, k *float32) (done int)
 //go:noescape
 func forwardAVX2F16Squares(x *uint16, n int, k *float32) (done int)
 
+// forwardAVX2F16Whole is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2F16Whole(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX2F16WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2F16WholeSquares(x *uint16, n int, k *float32) (done int)
+
 // backwardAVX2F16 is backwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -134,12 +204,22 @@ func backwardAVX2F16(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX2F16Stream(dst *uint16, x *uint16, n int, k *float32)
 
+// forwardAVX2F32Keep is forwardGo, with e kept in dst (0 where d is clamped), for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2F32Keep(dst *float32, x *float32, n int, k *float32) (done int)
+
+// forwardAVX2F32WholeKeep is forwardGo, with e kept in dst (0 where d is clamped), for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2F32WholeKeep(dst *float32, x *float32, n int, k *float32) (done int)
+
 // readAVX2 adds n numbers, a multiple of 64, as fast as memory gives them: a ceiling for benchmarks.
 //
 //go:noescape
 func readAVX2(x *float32, n int) float32
 
-// scaleAVX2 multiplies n numbers, a multiple of 64, in place: a ceiling for benchmarks.
+// scaleAVX2 is scaleGo for n numbers, a multiple of 64; also a ceiling for benchmarks.
 //
 //go:noescape
 func scaleAVX2(x *float32, n int, factor float32)

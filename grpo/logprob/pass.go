@@ -131,9 +131,16 @@ func (p *pass[E, F]) work() {
 // one does row r.
 func (p *pass[E, F]) one(s *scan, r int64) (err *RowError) {
 	var lse, entropy float64
+	done := false
 	if p.forward {
 		var sums Partial
-		if sums, err = p.row(s, r); err != nil {
+		if p.backward {
+			sums, err, done = p.both(s, r)
+		}
+		if !done {
+			sums, err = p.row(s, r)
+		}
+		if err != nil {
 			sums = Partial{Sum: math.NaN(), Found: true}
 		}
 		lse, entropy = sums.LSE(), sums.Entropy()
@@ -151,7 +158,7 @@ func (p *pass[E, F]) one(s *scan, r int64) (err *RowError) {
 		}
 	}
 	if p.backward {
-		if err == nil {
+		if err == nil && !done {
 			err = p.gradient(s, r, lse, entropy)
 		}
 		if err != nil {

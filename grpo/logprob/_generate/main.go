@@ -14,11 +14,16 @@ func main() {
 	constants()
 	for _, m := range []machine{avx512, avx2} {
 		for _, e := range elements {
-			m.forward(e, false)
-			m.forward(e, true)
+			for _, whole := range []bool{false, true} {
+				for _, squares := range []bool{false, true} {
+					m.forward(e, whole, squares, false)
+				}
+			}
 			m.backward(e, false)
 			m.backward(e, true)
 		}
+		m.forward(elements[0], false, false, true)
+		m.forward(elements[0], true, false, true)
 		m.read()
 		m.scale()
 	}
@@ -177,9 +182,15 @@ func (m machine) storeHalf(h VecVirtual, p Mem, stream bool) {
 	}
 }
 
-// The coefficients of 2 * 2^f for |f| <= 1/2, from degree 6 down: minimax for the
-// relative error, 5.3e-9, with float32 coefficients and exactly 2 at 0.
-var coefficients = []uint32{0x39a608f6, 0x3b2fdbef, 0x3c9d90c6, 0x3de356d8, 0x3ef5fdf3, 0x3fb17219, 0x40000000}
+// Coefficients for |f| <= 1/2, from the highest degree down, minimax for the relative
+// error and rounded to float32.
+var (
+	// 2^f, exactly 1 at 0. The error lies between -1.7e-7 and 1.1e-8; most of it is
+	// common to a row, where a softmax cancels it.
+	forwardPolynomial = []uint32{0x3aae0467, 0x3c1e8635, 0x3d635b72, 0x3e75fc8a, 0x3f317214, 0x3f800000}
+	// 2 * 2^f, exactly 2 at 0, within 5.3e-9.
+	backwardPolynomial = []uint32{0x39a608f6, 0x3b2fdbef, 0x3c9d90c6, 0x3de356d8, 0x3ef5fdf3, 0x3fb17219, 0x40000000}
+)
 
 var table = map[string]Mem{}
 
@@ -190,11 +201,16 @@ func constants() {
 			DATA(4*i, U32(bits))
 		}
 	}
-	add("magic", 0x4b40007e) // 1.5 * 2^23 + 126: adding it rounds to an integer n and leaves n + 126 in the low bits
+	add("magic", 0x4b400000)      // 1.5 * 2^23: adding it rounds to an integer n and leaves n in the low bits
+	add("magicTwice", 0x4b40007e) // this one n + 126
 	add("one", 1)
 	add("half", 0x7fff)
-	for i, c := range coefficients {
-		add(fmt.Sprintf("c%d", len(coefficients)-1-i), c)
+	add("high", 0xffff0000)
+	for i, c := range forwardPolynomial {
+		add(fmt.Sprintf("f%d", i), c)
+	}
+	for i, c := range backwardPolynomial {
+		add(fmt.Sprintf("b%d", i), c)
 	}
 }
 
@@ -203,37 +219,59 @@ func (m machine) constant(name string) Mem { return table[name] }
 // power holds the constants of 2^(d c).
 type power struct {
 	machine
-	scale, scaleLow, low, magic Op
+	scale, scaleLow, low, magic Op // scaleLow nil: c is one float32
+	high                        Op // mask of a float32's upper half
 	c                           []Op
+	product                     bool
 }
 
-func (m machine) power(state Register) power {
-	p := power{machine: m}
+// A method is how a kernel makes a power.
+type method int
+
+const (
+	add   method = iota // n is added to the exponent; a clamped d gives 2^-125
+	twice               // with the better polynomial, times 2^(n-1), made of n + 126: exactly 0 at -126/c
+)
+
+func (m machine) power(state Register, whole bool, how method) power {
+	p := power{machine: m, product: how != add}
 	p.scale = m.keep(Mem{Base: state, Disp: scaleAt})
-	p.scaleLow = m.keep(Mem{Base: state, Disp: scaleLowAt})
+	if whole {
+		p.scaleLow = m.keep(Mem{Base: state, Disp: scaleLowAt})
+	}
 	p.low = m.keep(Mem{Base: state, Disp: lowAt})
-	p.magic = m.keep(m.constant("magic"))
-	for i := range coefficients {
-		p.c = append(p.c, m.keep(m.constant(fmt.Sprintf("c%d", len(coefficients)-1-i))))
+	p.magic = m.keep(m.constant([]string{"magic", "magicTwice"}[how]))
+	letter, polynomial := "f", forwardPolynomial
+	if how == twice {
+		letter, polynomial = "b", backwardPolynomial
+	}
+	for i := range polynomial {
+		p.c = append(p.c, m.keep(m.constant(fmt.Sprint(letter, i))))
 	}
 	return p
 }
 
-// exp returns 2^(d c), exactly 0 where d was clamped: n and the fraction f of d c,
-// the fraction from the exact product, a polynomial, and n moved to the exponent.
+// exp returns 2^(d c): the integer n next to d c and the fraction f that is left, from
+// the exact product; a polynomial; and n brought to the exponent.
 func (p power) exp(d VecVirtual) VecVirtual {
 	t, f, y := p.vec(), p.vec(), p.vec()
 	VMOVAPS(p.magic, t)
 	VFMADD231PS(p.scale, d, t)
 	VSUBPS(p.magic, t, f)
 	VFMSUB231PS(p.scale, d, f)
-	VFMADD231PS(p.scaleLow, d, f)
+	if p.scaleLow != nil {
+		VFMADD231PS(p.scaleLow, d, f)
+	}
 	VMOVAPS(p.c[0], y)
 	for _, c := range p.c[1:] {
 		VFMADD213PS(c, f, y)
 	}
 	VPSLLD(U8(23), t, t)
-	VMULPS(t, y, y)
+	if p.product {
+		VMULPS(t, y, y)
+	} else {
+		VPADDD(t, y, y)
+	}
 	return y
 }
 
@@ -248,6 +286,20 @@ func (p power) clampLow(d VecVirtual) {
 	VMAXPS(d, p.low, d)
 }
 
+// unclamped is y, or 0 where d is at the lowest.
+func (m machine) unclamped(p power, y, d VecVirtual) VecVirtual {
+	z := m.vec()
+	if m.bytes == 64 {
+		mask := K()
+		VCMPPS(U8(0x1e), p.low, d, mask)
+		VMOVAPS_Z(y, mask, z)
+	} else {
+		VCMPPS(U8(0x1e), p.low, d, z)
+		VANDPS(y, z, z)
+	}
+	return z
+}
+
 const ahead = 8 << 10 // bytes that a prefetch runs ahead of the loads
 
 func prefetch(x Register, bytes int) {
@@ -256,14 +308,28 @@ func prefetch(x Register, bytes int) {
 	}
 }
 
-func (m machine) forward(e element, squares bool) {
+// forward is named by what it does: with c in two parts (whole), with the sum of
+// squares, and with the powers kept in dst.
+func (m machine) forward(e element, whole, squares, keep bool) {
 	name := "forward" + m.name + e.name
+	if whole {
+		name += "Whole"
+	}
 	if squares {
 		name += "Squares"
 	}
-	TEXT(name, NOSPLIT, fmt.Sprintf("func(x %s, n int, k *float32) (done int)", e.pointer))
+	signature, like := "func(x %s, n int, k *float32) (done int)", "forwardGo"
+	if keep {
+		name += "Keep"
+		signature, like = "func(dst, x %s, n int, k *float32) (done int)", "forwardGo, with e kept in dst (0 where d is clamped),"
+	}
+	TEXT(name, NOSPLIT, fmt.Sprintf(signature, e.pointer))
 	Pragma("noescape")
-	Doc(name + " is forwardGo for n logits, a multiple of 64.")
+	Doc(name + " is " + like + " for n logits, a multiple of 64.")
+	var dst Register
+	if keep {
+		dst = Load(Param("dst"), GP64())
+	}
 	x := Load(Param("x"), GP64())
 	n := Load(Param("n"), GP64())
 	k := Load(Param("k"), GP64())
@@ -281,12 +347,32 @@ func (m machine) forward(e element, squares bool) {
 	reference := m.broadcast(Mem{Base: k, Disp: referenceAt})
 	top := m.vec()
 	VMOVAPS(reference, top)
-	p := m.power(k)
+	p := m.power(k, whole, add)
+	if e.name == "BF16" {
+		p.high = m.keep(m.constant("high"))
+	}
 	accs := make([][]VecVirtual, len(sums))
 	for s := range accs {
 		for range m.accs {
 			accs[s] = append(accs[s], m.vec())
 		}
+	}
+	// see takes the largest logit; a NaN leaves top as it is.
+	see := func(v VecVirtual) { VMAXPS(top, v, top) }
+	at := func(x Register, i int) Mem { return Mem{Base: x, Disp: i * m.lanes() * e.bytes} }
+	check := func() {
+		Comment("A block with a logit above the limit is not counted.")
+		limit, any := m.broadcast(Mem{Base: k, Disp: limitAt}), GP32()
+		if m.bytes == 64 {
+			mask := K()
+			VCMPPS(U8(0x1e), limit, top, mask)
+			KMOVW(mask, any)
+		} else {
+			VCMPPS(U8(0x1e), limit, top, limit)
+			VMOVMSKPS(limit, any)
+		}
+		TESTL(any, any)
+		JNZ(LabelRef("stop"))
 	}
 
 	Label("block")
@@ -302,15 +388,50 @@ func (m machine) forward(e element, squares bool) {
 			m.clear(v)
 		}
 	}
+	if keep {
+		Comment("Nothing is overwritten before the limit is known to hold.")
+		ahead, count := GP64(), GP64()
+		MOVQ(x, ahead)
+		MOVQ(left, count)
+		Label("look")
+		for i := range m.accs {
+			see(m.load(e, at(ahead, i)))
+		}
+		ADDQ(U32(m.turn()*e.bytes), ahead)
+		SUBQ(U8(m.turn()), count)
+		JNZ(LabelRef("look"))
+		check()
+	}
 
 	Label("turn")
 	prefetch(x, m.turn()*e.bytes)
+	var odd VecVirtual
 	for i := range m.accs {
-		d := m.load(e, Mem{Base: x, Disp: i * m.lanes() * e.bytes})
-		VMAXPS(top, d, top) // a NaN leaves top as it is
+		var d VecVirtual
+		switch {
+		case e.name != "BF16":
+			d = m.load(e, at(x, i))
+		case i%2 == 0: // one register holds two: those at even places, then those at odd ones
+			d, odd = m.vec(), m.vec()
+			VMOVUPS(at(x, i), odd)
+			VPSLLD(U8(16), odd, d)
+			if m.bytes == 64 {
+				VPANDD(p.high, odd, odd)
+			} else {
+				VPAND(p.high, odd, odd)
+			}
+		default:
+			d = odd
+		}
+		if !keep {
+			see(d)
+		}
 		VSUBPS(reference, d, d)
 		p.clampLow(d)
 		y := p.exp(d)
+		if keep {
+			VMOVUPS(m.unclamped(p, y, d), at(dst, i))
+		}
 		VADDPS(y, accs[0][i], accs[0][i])
 		VFMADD231PS(d, y, accs[1][i])
 		if squares {
@@ -318,21 +439,14 @@ func (m machine) forward(e element, squares bool) {
 		}
 	}
 	ADDQ(U32(m.turn()*e.bytes), x)
+	if keep {
+		ADDQ(U32(m.turn()*e.bytes), dst)
+	}
 	SUBQ(U8(m.turn()), left)
 	JNZ(LabelRef("turn"))
-
-	Comment("A block with a logit above the limit is not counted.")
-	limit, any := m.broadcast(Mem{Base: k, Disp: limitAt}), GP32()
-	if m.bytes == 64 {
-		mask := K()
-		VCMPPS(U8(0x1e), limit, top, mask)
-		KMOVW(mask, any)
-	} else {
-		VCMPPS(U8(0x1e), limit, top, limit)
-		VMOVMSKPS(limit, any)
+	if !keep {
+		check()
 	}
-	TESTL(any, any)
-	JNZ(LabelRef("stop"))
 	for s, acc := range accs {
 		for step := m.accs / 2; step > 0; step /= 2 {
 			for i := range step {
@@ -376,7 +490,7 @@ func (m machine) backward(e element, stream bool) {
 	k := Load(Param("k"), GP64())
 	reference := m.broadcast(Mem{Base: k, Disp: shiftAt})
 	a, b := m.broadcast(Mem{Base: k, Disp: constantAt}), m.broadcast(Mem{Base: k, Disp: slopeAt})
-	p := m.power(k)
+	p := m.power(k, true, twice)
 	high := m.keep(Mem{Base: k, Disp: highAt})
 	sums := []VecVirtual{m.zero(), m.zero()}
 
@@ -413,7 +527,7 @@ func (m machine) backward(e element, stream bool) {
 	RET()
 }
 
-// read and scale are what the machine's memory gives: the ceilings of the benchmarks.
+// read is what the machine's memory gives: a ceiling for benchmarks.
 func (m machine) read() {
 	TEXT("read"+m.name, NOSPLIT, "func(x *float32, n int) float32")
 	Pragma("noescape")
@@ -440,7 +554,7 @@ func (m machine) read() {
 func (m machine) scale() {
 	TEXT("scale"+m.name, NOSPLIT, "func(x *float32, n int, factor float32)")
 	Pragma("noescape")
-	Doc("scale" + m.name + " multiplies n numbers, a multiple of 64, in place: a ceiling for benchmarks.")
+	Doc("scale" + m.name + " is scaleGo for n numbers, a multiple of 64; also a ceiling for benchmarks.")
 	x := Load(Param("x"), GP64())
 	n := Load(Param("n"), GP64())
 	at, err := Param("factor").Resolve()
