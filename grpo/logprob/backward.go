@@ -31,7 +31,7 @@ func Backward[E Element, F Float](dst, x Logits[E], targets []int32, rows Rows[F
 // ForwardBackward is Forward, then Backward, row by row, so that each row is read from
 // memory once: for a g and e that are known beforehand. rows receives what is wanted
 // of it, which may be nothing; it is what Forward gives, to the last bit. The gradient
-// of float32 logits is Backward's to the stated accuracy where e is 0, else to the bit.
+// is Backward's to the stated accuracy.
 func ForwardBackward[E Element, F Float](rows Rows[F], dst, x Logits[E], targets []int32, g Gradient[F], o Options) error {
 	p := newPass[E, F]()
 	p.dst, p.x, p.targets, p.rows, p.g, p.o = dst, x, targets, rows, g, o

@@ -65,15 +65,13 @@ func begins[E Element](k *forwardState, temperature float64, x []E) {
 	k.setReference(reference, temperature)
 }
 
-// raise makes the largest logit so far the reference, after a kernel has stopped; that
-// it is +Inf is returned as false.
-func (k *forwardState) raise(temperature float64) bool {
+// raise makes the largest logit so far the reference, after a kernel has stopped.
+func (k *forwardState) raise(temperature float64) {
 	top := k.top[0]
 	for _, v := range k.top[1:] {
 		top = max(top, v)
 	}
 	k.setReference(top, temperature)
-	return !math.IsInf(float64(top), 1)
 }
 
 // sum adds the logits x to p.

@@ -43,7 +43,7 @@ func sumKeep(s *scan, p *Partial, dst, x []float32) {
 	k := &s.forward
 	s.segments.count = 0
 	var buffer [pad]float32
-	for done := 0; done < len(x); {
+	for done := 0; done < len(x) && !math.IsInf(float64(k.reference), 1); {
 		n := min(len(x)-done, callElements)
 		from, to := x[done:done+n], dst[done:done+n]
 		if n >= pad {
@@ -59,9 +59,7 @@ func sumKeep(s *scan, p *Partial, dst, x []float32) {
 		if counted < len(from) {
 			done += counted
 			s.segments.add(dst, done, k.reference, s.temperature)
-			if !k.raise(s.temperature) {
-				break
-			}
+			k.raise(s.temperature)
 			continue
 		}
 		if n < pad {

@@ -3325,7 +3325,7 @@ turn:
 	VFMADD213PS   Z18, Z21, Z22
 	VPSLLD        $0x17, Z20, Z20
 	VPADDD        Z20, Z22, Z22
-	VCMPPS        $0x1e, Z11, Z19, K1
+	VCMPPS        $0x16, Z11, Z19, K1
 	VMOVAPS.Z     Z22, K1, Z20
 	VMOVUPS       Z20, (AX)
 	VADDPS        Z22, Z1, Z1
@@ -3345,7 +3345,7 @@ turn:
 	VFMADD213PS   Z18, Z21, Z22
 	VPSLLD        $0x17, Z20, Z20
 	VPADDD        Z20, Z22, Z22
-	VCMPPS        $0x1e, Z11, Z19, K1
+	VCMPPS        $0x16, Z11, Z19, K1
 	VMOVAPS.Z     Z22, K1, Z20
 	VMOVUPS       Z20, 64(AX)
 	VADDPS        Z22, Z2, Z2
@@ -3365,7 +3365,7 @@ turn:
 	VFMADD213PS   Z18, Z21, Z22
 	VPSLLD        $0x17, Z20, Z20
 	VPADDD        Z20, Z22, Z22
-	VCMPPS        $0x1e, Z11, Z19, K1
+	VCMPPS        $0x16, Z11, Z19, K1
 	VMOVAPS.Z     Z22, K1, Z20
 	VMOVUPS       Z20, 128(AX)
 	VADDPS        Z22, Z3, Z3
@@ -3385,7 +3385,7 @@ turn:
 	VFMADD213PS   Z18, Z21, Z22
 	VPSLLD        $0x17, Z20, Z20
 	VPADDD        Z20, Z22, Z22
-	VCMPPS        $0x1e, Z11, Z19, K1
+	VCMPPS        $0x16, Z11, Z19, K1
 	VMOVAPS.Z     Z22, K1, Z20
 	VMOVUPS       Z20, 192(AX)
 	VADDPS        Z22, Z4, Z4
@@ -3516,7 +3516,7 @@ turn:
 	VFMADD213PS   Z19, Z22, Z23
 	VPSLLD        $0x17, Z21, Z21
 	VPADDD        Z21, Z23, Z23
-	VCMPPS        $0x1e, Z12, Z20, K1
+	VCMPPS        $0x16, Z12, Z20, K1
 	VMOVAPS.Z     Z23, K1, Z21
 	VMOVUPS       Z21, (AX)
 	VADDPS        Z23, Z1, Z1
@@ -3537,7 +3537,7 @@ turn:
 	VFMADD213PS   Z19, Z22, Z23
 	VPSLLD        $0x17, Z21, Z21
 	VPADDD        Z21, Z23, Z23
-	VCMPPS        $0x1e, Z12, Z20, K1
+	VCMPPS        $0x16, Z12, Z20, K1
 	VMOVAPS.Z     Z23, K1, Z21
 	VMOVUPS       Z21, 64(AX)
 	VADDPS        Z23, Z2, Z2
@@ -3558,7 +3558,7 @@ turn:
 	VFMADD213PS   Z19, Z22, Z23
 	VPSLLD        $0x17, Z21, Z21
 	VPADDD        Z21, Z23, Z23
-	VCMPPS        $0x1e, Z12, Z20, K1
+	VCMPPS        $0x16, Z12, Z20, K1
 	VMOVAPS.Z     Z23, K1, Z21
 	VMOVUPS       Z21, 128(AX)
 	VADDPS        Z23, Z3, Z3
@@ -3579,7 +3579,7 @@ turn:
 	VFMADD213PS   Z19, Z22, Z23
 	VPSLLD        $0x17, Z21, Z21
 	VPADDD        Z21, Z23, Z23
-	VCMPPS        $0x1e, Z12, Z20, K1
+	VCMPPS        $0x16, Z12, Z20, K1
 	VMOVAPS.Z     Z23, K1, Z21
 	VMOVUPS       Z21, 192(AX)
 	VADDPS        Z23, Z4, Z4
@@ -5611,7 +5611,7 @@ turn:
 	VFMADD213PS  f5<>+0(SB), Y8, Y9
 	VPSLLD       $0x17, Y7, Y7
 	VPADDD       Y7, Y9, Y9
-	VCMPPS       $0x1e, 128(BX), Y6, Y7
+	VCMPPS       $0x16, 128(BX), Y6, Y7
 	VANDPS       Y9, Y7, Y7
 	VMOVUPS      Y7, (AX)
 	VADDPS       Y9, Y2, Y2
@@ -5632,7 +5632,7 @@ turn:
 	VFMADD213PS  f5<>+0(SB), Y8, Y9
 	VPSLLD       $0x17, Y7, Y7
 	VPADDD       Y7, Y9, Y9
-	VCMPPS       $0x1e, 128(BX), Y6, Y7
+	VCMPPS       $0x16, 128(BX), Y6, Y7
 	VANDPS       Y9, Y7, Y7
 	VMOVUPS      Y7, 32(AX)
 	VADDPS       Y9, Y3, Y3
@@ -5739,7 +5739,7 @@ turn:
 	VFMADD213PS  f5<>+0(SB), Y8, Y9
 	VPSLLD       $0x17, Y7, Y7
 	VPADDD       Y7, Y9, Y9
-	VCMPPS       $0x1e, 128(BX), Y6, Y7
+	VCMPPS       $0x16, 128(BX), Y6, Y7
 	VANDPS       Y9, Y7, Y7
 	VMOVUPS      Y7, (AX)
 	VADDPS       Y9, Y2, Y2
@@ -5761,7 +5761,7 @@ turn:
 	VFMADD213PS  f5<>+0(SB), Y8, Y9
 	VPSLLD       $0x17, Y7, Y7
 	VPADDD       Y7, Y9, Y9
-	VCMPPS       $0x1e, 128(BX), Y6, Y7
+	VCMPPS       $0x16, 128(BX), Y6, Y7
 	VANDPS       Y9, Y7, Y7
 	VMOVUPS      Y7, 32(AX)
 	VADDPS       Y9, Y3, Y3

@@ -72,7 +72,11 @@ func (p *Partial) LogProb() float64 {
 
 // Entropy is -sum p log p, in nats.
 func (p *Partial) Entropy() float64 {
-	return clamp(math.Log(p.Sum)-p.Weighted/p.Sum, 0, math.Inf(1))
+	h := math.Log(p.Sum) - p.Weighted/p.Sum
+	if h < 1e-29 { // what is left of masked ids in a kernel's sums, or of rounding
+		return 0
+	}
+	return h
 }
 
 // SumSquares is sum p^2, the probability that two draws are equal.

@@ -286,15 +286,15 @@ func (p power) clampLow(d VecVirtual) {
 	VMAXPS(d, p.low, d)
 }
 
-// unclamped is y, or 0 where d is at the lowest.
+// unclamped is y, or 0 where d is at the lowest; NaN is not (0x16: not less or equal).
 func (m machine) unclamped(p power, y, d VecVirtual) VecVirtual {
 	z := m.vec()
 	if m.bytes == 64 {
 		mask := K()
-		VCMPPS(U8(0x1e), p.low, d, mask)
+		VCMPPS(U8(0x16), p.low, d, mask)
 		VMOVAPS_Z(y, mask, z)
 	} else {
-		VCMPPS(U8(0x1e), p.low, d, z)
+		VCMPPS(U8(0x16), p.low, d, z)
 		VANDPS(y, z, z)
 	}
 	return z
