@@ -5,6 +5,17 @@ import (
 	"math"
 )
 
+func init() {
+	Register("token_mean", TokenMean{})
+	Register("response_mean", ResponseMean{})
+	Register("response_sum", ResponseSum{})
+	Register("constant_length", ConstantLength{})
+	Register("sum", Sum{})
+	Register("prompt_mean", PromptMean{})
+	Register("episode_mean", EpisodeMean{})
+	Register("scaled", Scaled{})
+}
+
 // An Aggregation turns token losses into the step's loss:
 //
 //	L = sum_i Share_i sum_t l_t

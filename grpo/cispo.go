@@ -5,6 +5,8 @@ import (
 	"fmt"
 )
 
+func init() { Register("cispo", CISPO{}) }
+
 // CISPO clips the importance weight instead of the update (MiniMax-M1, arXiv
 // 2506.13585): every token keeps a gradient.
 //

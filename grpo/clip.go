@@ -2,6 +2,8 @@ package grpo
 
 import "fmt"
 
+func init() { Register("clip", Clip{}) }
+
 // Clip is PPO's pessimistic clip (arXiv 1707.06347, equation 7), with r the ratio
 // at the objective's level and A the advantage:
 //

@@ -11,22 +11,11 @@ import (
 )
 
 // registry maps the names of parts to their types and back. Like gob's and
-// image's, it is filled by init functions.
+// image's, it is filled by init functions, one beside each part.
 var registry struct {
 	sync.RWMutex
 	types map[string]reflect.Type
 	names map[reflect.Type]string
-}
-
-func init() {
-	for name, part := range map[string]any{
-		"clip": Clip{}, "linear": Linear{}, "cispo": CISPO{},
-		"token_mean": TokenMean{}, "response_mean": ResponseMean{}, "response_sum": ResponseSum{},
-		"constant_length": ConstantLength{}, "sum": Sum{}, "prompt_mean": PromptMean{},
-		"episode_mean": EpisodeMean{}, "scaled": Scaled{},
-	} {
-		Register(name, part)
-	}
 }
 
 // Register names a part of your own (a Surrogate, Weight or Aggregation, given as

@@ -1,5 +1,7 @@
 package grpo
 
+func init() { Register("linear", Linear{}) }
+
 // Linear is the unclipped surrogate
 //
 //	l = -r A        dl/dLogRatio = -r A
