@@ -87,9 +87,9 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 	defer stop()
 	limits := s.limits
 	if op == 'L' {
-		limits.Output = max(limits.Output, recipe.Output) // the compiled program is written too
+		limits.Output = max(limits.Output, recipe.Output) // what the supervisor allows a compiler
 	}
-	if err = send(s.socket, appendRequest(nil, op, &s.program, limits), fds...); err != nil {
+	if err = send(s.socket, appendRequest(nil, op, &s.program, s.limits), fds...); err != nil {
 		return s.died(ctx, err)
 	}
 	message, _, err := receive(s.socket)
@@ -108,7 +108,7 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 	}
 	if r, err = result(a, limits, &files, fds); err != nil {
 		s.kill()
-		return r, &InfraError{"run", err}
+		return Result{}, &InfraError{"run", fmt.Errorf("%w: %s", err, s.template.log.String())}
 	}
 	return r, nil
 }
@@ -122,7 +122,7 @@ func result(a reply, l Limits, files *memfiles, fds []int) (r Result, err error)
 		return r, err
 	}
 	if !a.Ready && !a.Late {
-		return r, fmt.Errorf("a child could not be set up: %s", r.Stderr)
+		return r, errors.New("a child could not be set up")
 	}
 	if r.Stdout, over, err = files.read(fds[1], l.Output); err != nil {
 		return r, err

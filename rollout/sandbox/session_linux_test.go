@@ -168,6 +168,20 @@ func TestCutOff(t *testing.T) {
 		s.Close()
 		<-done
 		processes(none + 1)
+
+		// So does one whose next child waits ready.
+		idle, err := l.Start(t.Context())
+		require.NoError(t, err)
+		_, err = idle.Load(t.Context(), Program{Source: []byte("print(1)")})
+		require.NoError(t, err)
+		for range 3 {
+			r, err := idle.Run(t.Context(), nil)
+			require.NoError(t, err)
+			require.Equal(t, "1\n", string(r.Stdout))
+		}
+		processes(none + 3)
+		idle.Close()
+		processes(none + 1)
 		require.NoError(t, l.Close())
 		processes(none)
 	}

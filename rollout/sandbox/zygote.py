@@ -4,7 +4,8 @@
 #
 #   template  fd 3 in: configuration (JSON), then one message with one socket a session
 #   session   its socket: requests with descriptors, one reply each
-#   child     descriptors 0, 1, 2 (and 3 for a function's value), limits, then the program
+#   child     takes its limits on, waits for its request and descriptors 0, 1, 2 (and 3
+#             for a function's value), and becomes the program
 #
 # Descriptors of the programs' input and output are memory files made by the Go side,
 # which reads them itself: outputs never pass through here.
@@ -19,7 +20,7 @@ import signal
 import struct
 import time
 from os import _exit
-from _socket import socket, AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET, SCM_RIGHTS, CMSG_SPACE
+from _socket import socket, socketpair, AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET, SCM_RIGHTS, CMSG_SPACE
 # What children need, so that no test pays for it.
 import _sitebuiltins
 import atexit
@@ -44,7 +45,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_NOATIME = 1, 2, 4, 8, 
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 SYS_MOUNT_SETATTR, SYS_LANDLOCK = 442, 444  # the same numbers on every architecture
-SOCK, RULES, CODE = 200, 201, 202  # a session's own descriptors, out of the way
+CHANNEL, SOCK, RULES, CODE = 199, 200, 201, 202  # a session's own descriptors, out of the way
 BOX = "/sandbox/box"
 
 
@@ -315,7 +316,7 @@ def enter_session(cfg, procfd, fd):
         check(libc.capset(*SYS_ADMIN), "capset")  # CAP_SYS_ADMIN in its own namespaces: to renew the work folder
     else:
         prctl("PR_SET_PDEATHSIG", 1, signal.SIGKILL)
-    if fd == SOCK:
+    if fd >= CHANNEL:
         raise OSError("too many descriptors")
     os.dup2(fd, SOCK, False)
     if cfg["rules"] >= 0:
@@ -351,37 +352,63 @@ REQUEST = struct.Struct("<cBxxxxxx6q")  # op, flags, then wall, memory, output, 
 REPLY = struct.Struct("<cBBxi4q")  # kind, ready, timed out, wait status, cpu ns, wall ns, peak bytes, 0
 
 
+def spawn(cfg, request, compiled):
+    """Forks a child that takes all limits on and waits for its request with descriptors.
+    If the program is compiled by now, it has that ready too."""
+    ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.dup2(theirs.fileno(), CHANNEL, False)
+            limit(cfg, request)
+        except BaseException as e:
+            os.write(2, ("set-up: %s: %s\n" % (type(e).__name__, e)).encode())
+            _exit(1)
+        run_child(cfg, request, compiled)
+    theirs.close()
+    return pid, ours, request
+
+
+def discard(child):
+    os.kill(child[0], signal.SIGKILL)
+    os.waitpid(child[0], 0)
+    child[1].close()
+
+
 def session(cfg, sock):
     cfg["session"] = os.getpid()
     sock.send(b"r")
     poller = select.poll()
     poller.register(sock, 0)
+    spare, runs = None, 0
     while True:
-        data, fds = receive(sock)
-        if not data:
+        request, fds = receive(sock)
+        if not request:
             _exit(0)
-        op, flags, wall, memory, output, stack, threads, files = REQUEST.unpack_from(data)
-        entry = data[REQUEST.size:].decode()
-        if op == b"L":  # the last one takes the compiled program
+        started = time.monotonic_ns()
+        if request[:1] == b"L":  # the last one takes the compiled program
             os.dup2(fds[-1], CODE, False)
             os.close(fds.pop())
+            runs = 0
         if cfg["namespaces"]:
             renew_box()
-        started = time.monotonic_ns()
-        r, w = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                limit(cfg, fds, w, memory, output, stack, threads, files)
-            except BaseException as e:
-                os.write(2, ("set-up: %s: %s\n" % (type(e).__name__, e)).encode())
-                _exit(1)
-            if op == b"L":
-                compile_program()
-            run_program(cfg, entry, flags)
-        os.close(w)
+        if spare and spare[2] != request:
+            discard(spare)
+            spare = None
+        child, spare = spare or spawn(cfg, request, True), None
+        pid, channel, _ = child
+        try:
+            channel.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, struct.pack("<%di" % len(fds), *fds))])
+        except OSError:
+            pass  # it has died already; its status tells
         for fd in fds:
             os.close(fd)
+        # While this child works, the next one gets ready: for the first test, and from
+        # the second test on, since a program that came so far mostly goes on.
+        if runs != 1:
+            spare = spawn(cfg, b"R" + request[1:], runs > 0)
+        runs += 1
+        wall = REQUEST.unpack_from(request)[2]
         pidfd = os.pidfd_open(pid)
         poller.register(pidfd, select.POLLIN)
         late = 0
@@ -400,26 +427,33 @@ def session(cfg, sock):
         took = time.monotonic_ns() - started
         poller.unregister(pidfd)
         os.close(pidfd)
-        ready = len(os.read(r, 1))
-        os.close(r)
+        try:
+            ready = len(channel.recv(1))
+        except OSError:
+            ready = 0
+        channel.close()
         spent = round((usage.ru_utime + usage.ru_stime) * 1e9)
         sock.send(REPLY.pack(b"d", ready, late, status, spent, took, usage.ru_maxrss * 1024, 0))
 
 
 # ---- a child: from here on nothing is trusted afterwards ----
 
-def limit(cfg, fds, w, memory, output, stack, threads, files):
+def limit(cfg, request):
     """Everything that a child loses before the first submitted byte is read."""
+    op, _, _, memory, output, stack, threads, files = REQUEST.unpack_from(request)
+    if op == b"L":
+        output = max(output, 16 << 20)  # the compiled program is written too
     if not cfg["namespaces"]:
         prctl("PR_SET_PDEATHSIG", 1, signal.SIGKILL)
         if os.getppid() != cfg["session"]:
             _exit(1)
-    for to, fd in enumerate(fds):  # every one is 3 or more, in the order of to
-        os.dup2(fd, to)
-    if cfg["namespaces"]:
-        os.chdir(BOX)
-    prctl("PR_SET_DUMPABLE", 4, 1)  # or /proc/self is not its own
+        # For a moment, or /proc/self is not its own. A sibling that runs meanwhile is
+        # kept off by Landlock.
+        prctl("PR_SET_DUMPABLE", 4, 1)
     die_first()
+    prctl("PR_SET_DUMPABLE", 4, 0)
+    os.closerange(3, CHANNEL)
+    os.close(SOCK)
     check(libc.capset(*NO_CAPABILITIES), "capset")
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     setrlimit = resource.setrlimit
@@ -430,20 +464,46 @@ def limit(cfg, fds, w, memory, output, stack, threads, files):
     setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
     setrlimit(resource.RLIMIT_MSGQUEUE, (0, 0))
     if cfg["namespaces"]:
-        setrlimit(resource.RLIMIT_NPROC, (threads + 1, threads + 1))  # with the supervisor
+        setrlimit(resource.RLIMIT_NPROC, (threads + 2, threads + 2))  # with the supervisor and another child
     elif cfg["processes"]:
         setrlimit(resource.RLIMIT_NPROC, (cfg["processes"], cfg["processes"]))
     setrlimit(resource.RLIMIT_AS, (memory, memory))
     if cfg["rules"] >= 0:
         syscall("landlock_restrict_self", SYS_LANDLOCK + 2, RULES, 0)
+        os.close(RULES)
     code, program = cfg["filter"]
     if len(code):
         pid = os.getpid()
         for at in cfg["filter_pid"]:
             struct.pack_into("<I", code, at, pid)
         prctl("PR_SET_SECCOMP", 22, 2, ctypes.addressof(program))
-    os.write(w, b"R")
-    os.closerange(len(fds), CODE)
+
+
+def run_child(cfg, request, compiled):
+    op, strict = REQUEST.unpack_from(request)[:2]
+    entry = request[REQUEST.size:].decode()
+    channel = socket(AF_UNIX, SOCK_SEQPACKET, 0, CHANNEL)
+    channel.send(b"R")
+    try:
+        code = marshal.loads(read_all(CODE)) if op == b"R" and compiled else None
+        _, fds = receive(channel, len(request))
+        if not fds:
+            _exit(0)
+        channel.close()
+        if op == b"R":
+            code = code or marshal.loads(read_all(CODE))
+            os.close(CODE)
+        for to, fd in enumerate(fds):  # every one is 3 or more, in the order of to
+            os.dup2(fd, to)
+        os.closerange(len(fds), CHANNEL)
+        if cfg["namespaces"]:
+            os.chdir(BOX)
+    except BaseException as e:
+        report(e)
+        _exit(1)
+    if op == b"L":
+        compile_program()
+    run_program(code, entry, strict)
 
 
 def die_first():
@@ -561,12 +621,10 @@ def finish(status, names):
     _exit(status)
 
 
-def run_program(cfg, entry, strict):
+def run_program(code, entry, strict):
     status, names = 1, {}
     try:
         gc.enable()
-        code = marshal.loads(read_all(CODE))
-        os.close(CODE)
         main = sys.modules["__main__"] = ModuleType("__main__")
         names = main.__dict__
         names["__builtins__"] = builtins
