@@ -120,6 +120,25 @@ func TestParserErrors(t *testing.T) {
 	require.ErrorIs(t, newParser(broken).scored(new(ScoredData)), iotest.ErrTimeout)
 }
 
+// What is no number by JSON's grammar is none here, on the short way and the long.
+func TestNumbersAreJSON(t *testing.T) {
+	for _, text := range []string{"0", "-0", "1.0", "10.25", "-0.5", "1e5", "1E-05", "0.0001", "123456789012345678", "-3.4028234663852886e+38", "0.1e1", " 7", "00", "01", "-01.5", "1.", ".5", "-.5", "-", "1.2.3", "1e", "1e+", "+1", "1-2", "--1", "0x1", "NaN", "1_0", "3e39", "1e400"} {
+		var want float32
+		err := json.Unmarshal([]byte(text), &want)
+		body := `{"tokens": [[1]], "masks": [[1]], "scores": [0], "inference_logprobs": [[` + text + `]]}`
+		var d ScoredData
+		failed := newParser(strings.NewReader(body)).scored(&d)
+		require.Equal(t, err == nil, failed == nil, text)
+		if err == nil {
+			require.Equal(t, math.Float32bits(want), math.Float32bits(d.InferenceLogProbs[0][0]), text)
+		}
+		var wide float64 // which is what the server allows
+		err = json.Unmarshal([]byte(text), &wide)
+		_, failed = newParser(strings.NewReader(body)).posting()
+		require.Equal(t, err == nil, failed == nil, text)
+	}
+}
+
 // FuzzParser: what the server takes, the client can read if its numbers fit, the
 // copy is JSON and copying it again changes nothing; nothing panics. In pieces or
 // whole, the answer is the same.

@@ -61,5 +61,7 @@ func TestGrab(t *testing.T) {
 	require.Equal(t, []int{1, 0}, grabShares(q, 4, []share{{0, 0.5}}), "the promised one first")
 	require.Nil(t, grabShares(q, 4, []share{{2, 0.5}}))
 	require.Equal(t, []int{0, 1}, grabShares(q, 4, []share{{2, 0.2}}), "less than one sequence is nothing promised")
-	require.Nil(t, grabShares(q[3:], 2, []share{{0, 0}}), "groups of no environment stay")
+	q = []item{{0, 2, 1}, {1, 2, 1}, {2, 2, 1}, {3, 2, 1}, {4, 2, 0}}
+	require.Equal(t, []int{4, 0, 1, 2}, grabShares(q, 8, []share{{0, 0.13}, {1, 1}}), "1 and 8 of 8 are scaled to 0 and 7, but one group is the least")
+	require.Nil(t, grabShares(items(2), 2, []share{{0, 0}}), "groups of no environment stay")
 }

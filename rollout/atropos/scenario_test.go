@@ -158,6 +158,10 @@ var scenarios = []scenario{
 		trainer(8), batch, environmentOf(4, "a", `, "min_batch_allocation": 0.9`), environmentOf(4, "b", `, "min_batch_allocation": 0.8`),
 		post(4, 1, "0"), post(4, 2, "0"), batch, post(4, 3, "1"), batch, status, statusOf(0),
 	}},
+	{"a minimum share of less than one group", []step{
+		trainer(8), batch, environmentOf(2, "a", `, "min_batch_allocation": 0.13`), environmentOf(2, "b", `, "min_batch_allocation": 1`),
+		post(2, 1, "1"), post(2, 2, "1"), post(2, 3, "1"), post(2, 4, "1"), post(2, 5, "0"), batch, status, statusOf(1),
+	}},
 	{"an environment whose groups grow", []step{
 		trainer(16), batch, environmentOf(4, "a", ""), environmentOf(8, "b", ""), post(8, 1, "1"), post(4, 2, "0"), post(4, 3, "0"), statusOf(0), batch, statusOf(1),
 		ask("POST /scored_data " + sized(8, 4, "1")), post(4, 5, "0"), status,

@@ -24,7 +24,6 @@
 package journal
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -456,13 +455,14 @@ func (j *Journal) compact() error {
 		var steps []int64
 		var entries []*entry
 		kept := make(map[Key]struct{}) // keys that stand in a group's record
-		for step, of := range j.taken {
+		for step := range j.taken {
 			steps = append(steps, step)
-			entries = append(entries, of...)
 		}
 		slices.Sort(steps)
+		for _, step := range steps {
+			entries = append(entries, j.taken[step]...)
+		}
 		entries = append(entries, j.waiting...)
-		slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.at.Offset, b.at.Offset) })
 		for _, e := range entries {
 			for _, k := range e.keys {
 				kept[k] = struct{}{}

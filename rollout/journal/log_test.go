@@ -197,6 +197,45 @@ func TestLogPayloadIsNoRecord(t *testing.T) {
 	require.Empty(t, got.payloads)
 }
 
+// A sync of which only the second record reached the disk is a torn tail, also as the
+// first one after a compaction, and as the one that completes a sync that was cut
+// short. Only a record of a later sync makes it damage.
+func TestLogTornFirstRecord(t *testing.T) {
+	for _, before := range []string{"append", "rewrite", "cut"} {
+		m := newMemory()
+		log, _, err := openMemory(m, LogOptions{})
+		require.NoError(t, err)
+		for range 5 {
+			require.NoError(t, log.Append([]byte("safe"), []byte("cut")))
+		}
+		switch before {
+		case "rewrite":
+			require.NoError(t, log.Rewrite(func(keep func([]byte) (Position, error)) (func(), error) {
+				_, err := keep([]byte("safe"))
+				return nil, err
+			}))
+		case "cut":
+			f := m.names[logName]
+			f.now = f.now[:len(f.now)-1]
+			log, _, err = openMemory(m, LogOptions{})
+			require.NoError(t, err)
+		}
+		whole := log.Size()
+		require.NoError(t, log.Append([]byte("lost"), []byte("there")))
+		m.names[logName].now[whole+recordHeader] ^= 1
+		log, state, err := openMemory(m, LogOptions{})
+		require.NoError(t, err, before)
+		require.Equal(t, whole, log.Size())
+		require.NotContains(t, state.payloads, "there")
+
+		require.NoError(t, log.Append([]byte("hurt"), []byte("there")))
+		require.NoError(t, log.Append([]byte("later")))
+		m.names[logName].now[whole+recordHeader] ^= 1
+		_, _, err = openMemory(m, LogOptions{})
+		require.ErrorAs(t, err, new(*CorruptError), before)
+	}
+}
+
 // After a power loss every record whose Append had returned is there, once and in
 // order, whichever pages of the rest reached the disk; and so through any number of
 // losses, compactions in between.
@@ -209,6 +248,7 @@ func TestLogPowerLoss(t *testing.T) {
 		for range 12 {
 			log, state, err := openMemory(m, LogOptions{})
 			require.NoError(t, err, "seed %d", seed)
+			require.NotContains(t, m.names, tempName)
 			require.GreaterOrEqual(t, len(state.payloads), len(safe))
 			require.True(t, slices.Equal(safe, state.payloads[:len(safe)]), "seed %d", seed)
 			safe = slices.Clone(state.payloads)

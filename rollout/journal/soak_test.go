@@ -39,6 +39,7 @@ func TestSoak(t *testing.T) {
 	}
 
 	deadline, problems := time.Now(), 400
+	closeRunner := func() error { return nil }
 	var judge rollout.Verifier = rollout.VerifierFunc(func(_ context.Context, p *rollout.Problem, c *rollout.Completion) (rollout.Verdict, error) {
 		if strings.HasSuffix(c.Text, "right") {
 			return rollout.Verdict{Status: rollout.Accepted, Reward: 1}, nil
@@ -53,7 +54,7 @@ func TestSoak(t *testing.T) {
 		deadline, problems = time.Now().Add(d), 0
 		runner, err := sandbox.Local(sandbox.Config{Limits: sandbox.Limits{Wall: 4 * time.Second, Memory: 1 << 30}})
 		require.NoError(t, err)
-		defer runner.Close()
+		closeRunner = runner.Close
 		judge = &verify.Verifier{Runner: runner, Extract: verify.WholeText{}}
 	}
 	drawn := 0
@@ -203,7 +204,8 @@ func TestSoak(t *testing.T) {
 	require.Equal(t, kept, int(step)*5+j.Waiting(), "none lost, none twice")
 	require.Positive(t, lost)
 	require.Greater(t, kept, 100)
-	for range 100 {
+	require.NoError(t, closeRunner())
+	for range 1000 {
 		if runtime.NumGoroutine() <= goroutines {
 			break
 		}
