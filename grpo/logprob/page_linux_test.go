@@ -67,14 +67,14 @@ func TestBeyond31Bits(t *testing.T) {
 		t.Log("no slice of this size on this architecture")
 		return
 	}
-	const rows, vocab, stride = 5, 1000, 1 << 30
-	const elements = (rows-1)*stride + vocab
-	memory, err := syscall.Mmap(-1, 0, 4*elements, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
+	const rows, vocab, stride = int64(5), int64(1000), int64(1 << 30)
+	elements := (rows-1)*stride + vocab
+	memory, err := syscall.Mmap(-1, 0, int(4*elements), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, syscall.Munmap(memory)) }()
 	x := Logits[float32]{as[float32](memory), rows, vocab, stride}
 	near, targets := random[float32](rows, vocab, vocab, 5)
-	for r := range int64(rows) {
+	for r := range rows {
 		copy(x.Row(r), near.Row(r))
 	}
 	g := Gradient[float32]{[]float32{1, 2, 3, 4, 5}, []float32{0, 0, 0, 0, 1}}
@@ -82,7 +82,7 @@ func TestBeyond31Bits(t *testing.T) {
 	require.NoError(t, ForwardBackward(want, near, near, targets, g, Options{}))
 	require.NoError(t, ForwardBackward(got, x, x, targets, g, Options{Workers: 2}))
 	require.Equal(t, want, got)
-	for r := range int64(rows) {
+	for r := range rows {
 		equalData(t, near.Row(r), x.Row(r), "gradient")
 	}
 	last := x.Slice(rows-1, rows)
