@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -301,4 +303,25 @@ func TestConcurrent(t *testing.T) {
 	for err := range failed {
 		t.Error(err)
 	}
+}
+
+// Modules of one's own, as numpy is: from a folder that only the host has, even one
+// beneath /tmp, imported by the program or once in the supervisor.
+func TestPath(t *testing.T) {
+	folder, err := os.MkdirTemp("/tmp", "grouprl-path")
+	require.NoError(t, err)
+	defer os.RemoveAll(folder)
+	require.NoError(t, os.Chmod(folder, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "mine.py"), []byte("import os\npid = os.getpid()\n"), 0o644))
+	for _, tier := range tiers {
+		for _, preload := range [][]string{nil, {"mine"}} {
+			t.Run(fmt.Sprint(tier, preload), func(t *testing.T) {
+				l := local(t, sandbox.Config{Tier: tier, Path: []string{folder}, Preload: preload, Warm: -1})
+				r := run(t, l, source("import mine, os\nprint(mine.pid == os.getpid())"), "")
+				require.Equal(t, map[bool]string{true: "True\n", false: "False\n"}[preload == nil], string(r.Stdout), "%s", r.Stderr)
+			})
+		}
+	}
+	_, err = sandbox.Local(sandbox.Config{Preload: []string{"no_such_module"}})
+	require.ErrorContains(t, err, "no_such_module")
 }

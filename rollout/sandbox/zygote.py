@@ -17,6 +17,7 @@ import os
 import resource
 import select
 import signal
+import stat
 import struct
 import time
 from os import _exit
@@ -151,7 +152,7 @@ def private_root(cfg):
     readonly = ctypes.create_string_buffer(struct.pack("<QQQQ", 1 | 2 | 4, 0, 0, 0))
     for fd, path in opened:
         target = base + path
-        if os.path.isdir(path):
+        if stat.S_ISDIR(os.fstat(fd).st_mode):  # the path may be covered by now
             os.makedirs(target, exist_ok=True)
         else:
             os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -173,7 +174,8 @@ def private_root(cfg):
         os.symlink("/proc/self/fd" + target, base + "/dev/" + name)
     os.mkdir(base + "/proc")
     os.makedirs(base + BOX)
-    os.symlink(BOX, base + "/tmp")
+    if not os.path.lexists(base + "/tmp"):
+        os.symlink(BOX, base + "/tmp")
     cfg["proc"] = True
     try:
         mount_proc(base + "/proc")
