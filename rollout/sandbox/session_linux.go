@@ -96,6 +96,10 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 	if err == nil && len(message) == 0 {
 		err = errors.New("supervisor ended")
 	}
+	if err == nil && message[0] == 'e' { // in its own words
+		s.kill()
+		return r, &InfraError{"run", fmt.Errorf("supervisor: %s", message[1:])}
+	}
 	var a reply
 	if err == nil {
 		a, err = parseReply(message)

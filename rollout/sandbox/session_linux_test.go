@@ -56,6 +56,25 @@ func TestForgedReply(t *testing.T) {
 	require.Equal(t, Crash, r.Outcome)
 }
 
+// A supervisor that says of itself that it failed is the machinery's failure.
+func TestConfessedFailure(t *testing.T) {
+	l, err := Local(Config{})
+	require.NoError(t, err)
+	defer l.Close()
+	s := endless(t, l)
+	ours, theirs, err := socketpair()
+	require.NoError(t, err)
+	defer theirs.Close()
+	s.socket.Close()
+	s.socket = ours
+	_, err = theirs.WriteString("eOSError: [Errno 12] Cannot allocate memory")
+	require.NoError(t, err)
+	_, err = s.Run(t.Context(), nil)
+	var infra *InfraError
+	require.ErrorAs(t, err, &infra)
+	require.ErrorContains(t, err, "Cannot allocate memory")
+}
+
 // If the supervisor of all sessions dies, no program is to blame; the next session has
 // a new one.
 func TestTemplateDeath(t *testing.T) {

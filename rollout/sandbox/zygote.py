@@ -325,7 +325,12 @@ def enter_session(cfg, procfd, fd):
         os.dup2(cfg["rules"], RULES, False)
     os.closerange(3, SOCK)
     os.closerange(CODE, 1024)
-    session(cfg, socket(AF_UNIX, SOCK_SEQPACKET, 0, SOCK))
+    sock = socket(AF_UNIX, SOCK_SEQPACKET, 0, SOCK)
+    try:
+        session(cfg, sock)
+    except BaseException as e:  # the machinery's: no memory for a fork, say
+        sock.send(b"e" + ("%s: %s" % (type(e).__name__, e)).encode()[:900])
+    _exit(1)
 
 
 # ---- the work folder ----
