@@ -125,7 +125,7 @@ func result(a reply, l Limits, files *memfiles, fds []int) (r Result, err error)
 	if r.Stderr, overErr, err = files.tail(fds[2], int64(l.Stderr), l.Output); err != nil {
 		return r, err
 	}
-	if !a.Ready && !a.Late {
+	if !a.Ready { // whatever ended it, the program had not begun
 		return r, errors.New("a child could not be set up")
 	}
 	if r.Stdout, over, err = files.read(fds[1], l.Output); err != nil {
