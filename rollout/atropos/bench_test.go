@@ -138,7 +138,7 @@ func BenchmarkParse(b *testing.B) {
 		b.SetBytes(int64(len(text)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := newParser(bytes.NewReader(text)).posting(); err != nil {
+			if _, err := newParser(bytes.NewReader(text)).posting(int64(len(text))); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -22,7 +22,7 @@ import (
 // Client talks to a trajectory server, ours or the reference one. URL is required,
 // the zero value of the rest is useful. It is used by any number of goroutines.
 //
-// It never asks for a packed answer: the reference server takes three times as long
+// It never asks for a packed answer: the reference server takes more than twice as long
 // to pack a batch as to send it. There is no timeout but the context's, since a batch
 // may take minutes.
 type Client struct {

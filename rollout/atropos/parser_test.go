@@ -69,7 +69,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		// And through the server's copy, with white space as Python writes it.
 		spaced := strings.NewReplacer(",", ", ", ":", ": ").Replace(string(b))
-		g, err := newParser(strings.NewReader(spaced)).posting()
+		g, err := newParser(strings.NewReader(spaced)).posting(0)
 		require.NoError(t, err)
 		require.Equal(t, len(d.Tokens), g.size)
 		require.Equal(t, 3, *g.env)
@@ -77,6 +77,25 @@ func TestRoundTrip(t *testing.T) {
 			require.Equal(t, string(b), string(g.json))
 		}
 		require.JSONEq(t, spaced, string(g.json))
+	}
+}
+
+// Masks of every kind, also such as fit no tokens, and ids of every length.
+func TestAppendJSONMasks(t *testing.T) {
+	for _, c := range []struct{ tokens, masks [][]int32 }{
+		{[][]int32{{0, 9, 10, 99, 100, 999999, 1000000, math.MaxInt32, -1, math.MinInt32}}, [][]int32{{-100, 9, 10, 99, 100, 999999, 1000000, math.MaxInt32, -1, math.MinInt32}}},
+		{[][]int32{{1, 2, 3}, {4, 5}}, [][]int32{{1, 2, 3}, {-100, -100}}},
+		{[][]int32{{1, 2, 3}, {4, 5}}, [][]int32{{1, -100, 3}, {5, 4}}},
+		{[][]int32{{1, 2, 3}, {}}, [][]int32{{2, 3}, {1}, {7}}},
+		{[][]int32{{}, {1}, {2}}, [][]int32{{}, {1}}},
+		{[][]int32{{1}}, [][]int32{}},
+	} {
+		b, err := (&ScoredData{Tokens: c.tokens, Masks: c.masks}).AppendJSON([]byte("before"))
+		require.NoError(t, err)
+		var got struct{ Tokens, Masks [][]int32 }
+		require.NoError(t, json.Unmarshal(b[6:], &got))
+		require.Equal(t, c.tokens, got.Tokens)
+		require.Equal(t, c.masks, got.Masks)
 	}
 }
 
@@ -134,7 +153,7 @@ func TestNumbersAreJSON(t *testing.T) {
 		}
 		var wide float64 // which is what the server allows
 		err = json.Unmarshal([]byte(text), &wide)
-		_, failed = newParser(strings.NewReader(body)).posting()
+		_, failed = newParser(strings.NewReader(body)).posting(0)
 		require.Equal(t, err == nil, failed == nil, text)
 	}
 }
@@ -149,8 +168,8 @@ func FuzzParser(f *testing.F) {
 	f.Add([]byte(`{"tokens": [["5", 6.0, true]], "masks": [[1]], "scores": ["1.5"], "messages": [[{"role": 1, "content": "\""}]], "env_id": null}`))
 	f.Add([]byte(`{"tokens": [[1]], "masks": [[-1e2, 00]], "scores": [-0.5e-3], "x": {"y": [1, {}]}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		g, err := newParser(bytes.NewReader(b)).posting()
-		again, err2 := newParser(iotest.OneByteReader(bytes.NewReader(b))).posting()
+		g, err := newParser(bytes.NewReader(b)).posting(0)
+		again, err2 := newParser(iotest.OneByteReader(bytes.NewReader(b))).posting(0)
 		if (err == nil) != (err2 == nil) || !bytes.Equal(g.json, again.json) {
 			t.Fatalf("%v and %v", err, err2)
 		}
@@ -162,7 +181,7 @@ func FuzzParser(f *testing.F) {
 		if !json.Valid(g.json) {
 			t.Fatalf("%s", g.json)
 		}
-		twice, err := newParser(bytes.NewReader(g.json)).posting()
+		twice, err := newParser(bytes.NewReader(g.json)).posting(0)
 		if err != nil || !bytes.Equal(twice.json, g.json) || twice.size != g.size {
 			t.Fatalf("%s\n%s\n%v", g.json, twice.json, err)
 		}

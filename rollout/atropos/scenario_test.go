@@ -196,7 +196,7 @@ var scenarios = []scenario{
 // stored is a group as a server hands it out.
 func stored(group string) string {
 	p := newParser(strings.NewReader(group))
-	g, err := p.posting()
+	g, err := p.posting(0)
 	if err != nil {
 		panic(err)
 	}

@@ -201,10 +201,7 @@ func (d *ScoredData) AppendJSON(dst []byte) (_ []byte, err error) {
 		}
 	}
 	w := writer{b: slices.Grow(dst, n)}
-	w.text(`{"tokens":`)
-	w.ints(d.Tokens)
-	w.text(`,"masks":`)
-	w.ints(d.Masks)
+	w.tokensAndMasks(d.Tokens, d.Masks)
 	w.text(`,"scores":`)
 	w.floats("scores", -1, d.Scores)
 	w.text(`,"advantages":`)
@@ -285,26 +282,71 @@ func (w *writer) comma(i int) {
 	}
 }
 
-func (w *writer) ints(rows [][]int32) {
-	w.b = append(w.b, '[')
-	for i, row := range rows {
+// tokensAndMasks writes both fields. A mask mostly ends as its tokens do, and then
+// this part of the text is copied.
+func (w *writer) tokensAndMasks(tokens, masks [][]int32) {
+	w.text(`{"tokens":[`)
+	type tail struct{ from, at, to int } // of a row: from this token on, at these bytes
+	tails := make([]tail, len(tokens))
+	for i, row := range tokens {
+		t := tail{from: len(row)}
+		if i < len(masks) && len(masks[i]) == len(row) {
+			for t.from > 0 && masks[i][t.from-1] == row[t.from-1] {
+				t.from--
+			}
+		}
 		w.comma(i)
 		w.b = append(w.b, '[')
 		for k, v := range row {
 			w.comma(k)
+			if k == t.from {
+				t.at = len(w.b)
+			}
 			w.b = appendInt(w.b, v)
+		}
+		t.to = len(w.b)
+		tails[i] = t
+		w.b = append(w.b, ']')
+	}
+	w.text(`],"masks":[`)
+	for i, row := range masks {
+		w.comma(i)
+		w.b = append(w.b, '[')
+		same := i < len(tails) && tails[i].from < len(tokens[i]) // then the rows are as long as each other
+		if same {
+			row = row[:tails[i].from]
+		}
+		for k, v := range row {
+			w.comma(k)
+			w.b = appendInt(w.b, v)
+		}
+		if same {
+			w.comma(len(row))
+			w.b = append(w.b, w.b[tails[i].at:tails[i].to]...)
 		}
 		w.b = append(w.b, ']')
 	}
 	w.b = append(w.b, ']')
 }
 
-// appendInt is strconv.AppendInt for what masks are full of.
+// appendInt is strconv.AppendInt, faster for what token ids and masks are.
 func appendInt(b []byte, v int32) []byte {
-	if v == Ignore {
+	switch {
+	case v == Ignore:
 		return append(b, "-100"...)
+	case v < 0 || v >= 1_000_000:
+		return strconv.AppendInt(b, int64(v), 10)
 	}
-	return strconv.AppendInt(b, int64(v), 10)
+	n := 1
+	for p := int32(10); v >= p; p *= 10 {
+		n++
+	}
+	b = append(b, "000000"[:n]...)
+	for k := len(b) - 1; v > 0; k-- {
+		b[k] = byte('0' + v%10)
+		v /= 10
+	}
+	return b
 }
 
 func (w *writer) bad(field string, sequence int, v float64) {

@@ -417,7 +417,7 @@ func (s *Server) scoredData(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := newParser(r.Body)
-	g, err := p.posting()
+	g, err := p.posting(r.ContentLength)
 	if err == nil {
 		err = p.finish()
 	}
@@ -425,7 +425,7 @@ func (s *Server) scoredData(w http.ResponseWriter, r *http.Request) {
 		failed(w, err)
 		return
 	}
-	replies, err := s.commit(groupPayload(deliveryOf(r, 0), g))
+	replies, err := s.commit(g.payload(deliveryOf(r, 0)))
 	if err != nil {
 		failed(w, err)
 		return
@@ -439,10 +439,12 @@ func (s *Server) scoredDataList(w http.ResponseWriter, r *http.Request) {
 	}
 	p := newParser(r.Body)
 	var payloads [][]byte
+	hint := int64(0)
 	p.list(func() {
-		g, err := p.posting()
+		g, err := p.posting(hint)
 		if err == nil {
-			payloads = append(payloads, groupPayload(deliveryOf(r, len(payloads)), g))
+			hint = int64(len(g.json)) // the next one is likely to be as long
+			payloads = append(payloads, g.payload(deliveryOf(r, len(payloads))))
 		}
 	})
 	if err := p.finish(); err != nil {

@@ -69,15 +69,20 @@ func newState() *state {
 	return &state{Next: 1, Known: Registration{BatchSize: -1, MaxTokenLen: -1, NumSteps: -1}, Buffers: map[int][]item{}, content: map[int64]content{}, delivered: map[delivery]bool{}}
 }
 
-func groupPayload(d delivery, g posting) []byte {
-	b := make([]byte, 0, 32+len(g.json))
-	b = append(append(b, groupRecord), d[:]...)
-	b = binary.AppendVarint(b, int64(g.size))
+// payload is the record of a group, in the room before its JSON. It may be asked for
+// once.
+func (g *posting) payload(d delivery) []byte {
+	head := make([]byte, 0, recordRoom)
+	head = append(append(head, groupRecord), d[:]...)
+	head = binary.AppendVarint(head, int64(g.size))
 	env := int64(-1)
 	if g.env != nil {
 		env = int64(*g.env)
 	}
-	return append(binary.AppendVarint(b, env), g.json...)
+	head = binary.AppendVarint(head, env)
+	b := g.room[recordRoom-len(head):]
+	copy(b, head)
+	return b
 }
 
 func numbers(kind byte, n ...int64) []byte {
