@@ -43,7 +43,7 @@ func (r *run) report(ctx context.Context, out io.Writer) error {
 	}
 	out.Write(table.Bytes())
 	asked, ran := r.judge.counts()
-	fmt.Fprintf(out, "\n%.0f s; %d complete programs in this session, %d of them run, the others known.\n", r.spent(), asked, ran)
+	fmt.Fprintf(out, "\n%.0f s; %d complete programs since the start, %d of them run, the others known.\n", r.spent(), asked, ran)
 	fmt.Fprintf(out, "In %s: table.txt, curves.png, steps.csv and checkpoint.gob.\n", r.options.out)
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 type run struct {
 	options options
 	log     io.Writer
-	session time.Time // when this session began
+	session time.Time // when this process began
 	judge   *judge
 	heldOut []*problems.Problem
 	state   state

@@ -22,7 +22,7 @@ type session struct {
 	socket   *os.File
 	pidfd    int
 	release  func() // gives the admission back
-	canary   bool   // this session runs the canary: its death is the machinery's
+	canary   bool   // it runs the canary: its death is the machinery's
 
 	program Program
 	limits  Limits
