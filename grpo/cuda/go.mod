@@ -1,0 +1,5 @@
+module github.com/grouprl/grouprl/grpo/cuda
+
+go 1.25.0
+
+replace github.com/grouprl/grouprl => ../..
