@@ -66,3 +66,22 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s (%d)", e.Call, e.Name, e.Code) }
+
+// Is makes errors.Is compare codes alone.
+func (e *Error) Is(target error) bool {
+	other, ok := target.(*Error)
+	return ok && other.Call == "" && other.Code == e.Code
+}
+
+// OutOfMemory is what too little memory on the device is, by errors.Is.
+var OutOfMemory = &Error{Code: 2, Name: "CUDA_ERROR_OUT_OF_MEMORY"}
+
+// Lost says that a code leaves the process without a working context: a fault of a
+// kernel or of the hardware, a context that is gone.
+func Lost(code int) bool {
+	switch code {
+	case 4, 214, 220, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,10 @@
+// Package kernels is the device code: the .cu sources, and the PTX that build.sh makes
+// of them.
+package kernels
+
+import _ "embed"
+
+// Vocab is the vocabulary kernels.
+//
+//go:embed vocab.ptx
+var Vocab []byte
