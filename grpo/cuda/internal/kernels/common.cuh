@@ -1,0 +1,131 @@
+// What every kernel here is made of. The dialect is clang's without CUDA headers, and
+// nvcc's too: attributes by macros, a dozen builtins, PTX where there is none.
+// Multiplications and additions are never contracted (-ffp-contract=off, -fmad=false):
+// a fused one is written fma.
+#pragma once
+
+typedef long long int64;
+typedef unsigned long long uint64;
+typedef unsigned int uint32;
+
+#if defined(__clang__)
+#define DEVICE static __attribute__((device, always_inline)) inline
+#define DEVICE_CALL static __attribute__((device, noinline))
+#define SHARED static __attribute__((shared))
+#define KERNEL(...) extern "C" __attribute__((global, launch_bounds(__VA_ARGS__))) void // threads a block, blocks a processor
+#define THREAD ((int)__nvvm_read_ptx_sreg_tid_x())
+#define BLOCK ((int64)__nvvm_read_ptx_sreg_ctaid_x())
+#define GRID ((int64)__nvvm_read_ptx_sreg_nctaid_x())
+#else
+#define DEVICE static __device__ __forceinline__
+#define DEVICE_CALL static __device__ __noinline__
+#define SHARED __shared__
+#define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
+#define THREAD ((int)threadIdx.x)
+#define BLOCK ((int64)blockIdx.x)
+#define GRID ((int64)gridDim.x)
+#endif
+#define BARRIER() __syncthreads()
+
+enum { WARP = 32 };
+
+DEVICE uint32 bits32(float x) { return __builtin_bit_cast(uint32, x); }
+DEVICE float float32(uint32 x) { return __builtin_bit_cast(float, x); }
+DEVICE uint64 bits64(double x) { return __builtin_bit_cast(uint64, x); }
+DEVICE double double64(uint64 x) { return __builtin_bit_cast(double, x); }
+
+DEVICE float fma32(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+DEVICE double fma64(double a, double b, double c) { return __builtin_fma(a, b, c); }
+
+DEVICE float infinity32() { return float32(0x7f800000); }
+DEVICE double infinity64() { return double64(0x7ff0000000000000); }
+DEVICE double nan64() { return double64(0x7ff8000000000000); }
+
+DEVICE bool finite32(float x) { return (bits32(x) & 0x7f800000) != 0x7f800000; }
+DEVICE bool finite64(double x) { return (bits64(x) & 0x7ff0000000000000) != 0x7ff0000000000000; }
+
+// The larger of two numbers; NaN if one of them is NaN.
+DEVICE float max32(float a, float b) {
+	float m;
+	asm("max.NaN.f32 %0, %1, %2;" : "=f"(m) : "f"(a), "f"(b));
+	return m;
+}
+
+// 2^x to 2^-22, relative; denormal results are 0.
+DEVICE float exp2_approximate(float x) {
+	float y;
+	asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+	return y;
+}
+
+// The value of the lane whose number differs by mask. Every lane of the warp takes part.
+DEVICE uint32 exchange(uint32 x, int mask) {
+	uint32 y;
+	asm volatile("shfl.sync.bfly.b32 %0, %1, %2, 31, -1;" : "=r"(y) : "r"(x), "r"(mask));
+	return y;
+}
+DEVICE float exchange(float x, int mask) { return float32(exchange(bits32(x), mask)); }
+DEVICE double exchange(double x, int mask) {
+	uint64 b = bits64(x);
+	return double64((uint64)exchange((uint32)(b >> 32), mask) << 32 | exchange((uint32)b, mask));
+}
+
+// exp(x): the polynomial of the library's float64 exp on the host, operation by
+// operation, so the bits are the host's. NaN for NaN.
+DEVICE double exp64(double x) {
+	x = x < -746 ? -746 : x; // NaN stays
+	x = x > 710 ? 710 : x;
+	double t = fma64(x, 0x1.71547652b82fep0, 0x1.8p52 + 2046);
+	double n = t - (0x1.8p52 + 2046);
+	double r = fma64(-n, 0x1.62e42feep-1, x);
+	r = fma64(-n, 0x1.a39ef35793c76p-33, r);
+	double p = 0x1.ad7f5f4f78ad2p-26;
+	p = fma64(p, r, 0x1.28ad7ced5775ep-22);
+	p = fma64(p, r, 0x1.71df256c678f1p-19);
+	p = fma64(p, r, 0x1.a0199a01f8cdbp-16);
+	p = fma64(p, r, 0x1.a01a012a44e7dp-13);
+	p = fma64(p, r, 0x1.6c16c1842db0fp-10);
+	p = fma64(p, r, 0x1.1111111127c31p-7);
+	p = fma64(p, r, 0x1.555555555086dp-5);
+	p = fma64(p, r, 0x1.55555555554fap-3);
+	p = fma64(p, r, 0x1.000000000000ap-1);
+	p = fma64(p, r, 1);
+	p = fma64(p, r, 1);
+	uint64 k = bits64(t), half = k >> 1;
+	return p * double64(half << 52) * double64((k - half) << 52);
+}
+
+// log(x) for x >= 2^-1022, +Inf or NaN: 2 atanh((m-1)/(m+1)) + e log 2, with m in
+// [sqrt(1/2), sqrt(2)) and the series up to the 23rd power. Within 2 ulp.
+DEVICE double log64(double x) {
+	if (!(x < infinity64())) return x; // +Inf and NaN
+	uint64 b = bits64(x);
+	int64 e = (int64)(b >> 52) - 1023;
+	double m = double64((b & 0x000fffffffffffff) | 0x3ff0000000000000);
+	if (m > 0x1.6a09e667f3bcdp0) {
+		m *= 0.5;
+		e++;
+	}
+	double s = (m - 1) / (m + 1), z = s * s;
+	double p = 1.0 / 23;
+	p = fma64(p, z, 1.0 / 21);
+	p = fma64(p, z, 1.0 / 19);
+	p = fma64(p, z, 1.0 / 17);
+	p = fma64(p, z, 1.0 / 15);
+	p = fma64(p, z, 1.0 / 13);
+	p = fma64(p, z, 1.0 / 11);
+	p = fma64(p, z, 1.0 / 9);
+	p = fma64(p, z, 1.0 / 7);
+	p = fma64(p, z, 1.0 / 5);
+	p = fma64(p, z, 1.0 / 3);
+	p = 2 * fma64(p * z, s, s);
+	return fma64((double)e, 0x1.62e42feep-1, fma64((double)e, 0x1.a39ef35793c76p-33, p));
+}
+
+// report keeps the least index of a call's errors, and its code and detail, in the
+// call's slot: index<<8 | code and index<<32 | detail, all ones to begin with. The
+// order in which blocks come does not matter.
+DEVICE void report(uint64 *slot, int64 index, uint32 code, uint32 detail) {
+	asm volatile("red.global.min.u64 [%0], %1;" ::"l"(slot), "l"((uint64)index << 8 | code) : "memory");
+	asm volatile("red.global.min.u64 [%0], %1;" ::"l"(slot + 1), "l"((uint64)index << 32 | detail) : "memory");
+}
