@@ -11,7 +11,7 @@ import (
 // and then.
 type failing struct {
 	disk
-	slow   time.Duration // of an fsync, at most; each takes a random part of it
+	slow   time.Duration // of an fsync, on average: one in a thousand takes seven times as long
 	full   atomic.Bool   // no further byte can be written
 	fills  float64       // chance that the disk is full from the middle of a write on
 	breaks float64       // chance that an fsync fails
@@ -58,7 +58,7 @@ func (f *failingFile) WriteAt(b []byte, offset int64) (int, error) {
 
 func (f *failingFile) Sync() error {
 	f.disk.Syncs.Add(1)
-	time.Sleep(rand.N(f.disk.slow + 1))
+	time.Sleep(time.Duration(rand.ExpFloat64() * float64(f.disk.slow)))
 	if rand.Float64() < f.disk.breaks {
 		f.disk.Breaks.Add(1)
 		return syscall.EIO

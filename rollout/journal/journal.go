@@ -60,6 +60,7 @@ type Journal struct {
 	taken     map[int64][]*entry
 	committed int64          // the last step that was; none: math.MinInt64
 	live      int64          // bytes of entries
+	retired   int64          // bytes of keys that stand in no group's record: a compaction keeps them
 	arriving  map[*byte]bool // payloads of Append: whether they turned out to be new
 }
 
@@ -190,6 +191,7 @@ func (j *Journal) apply(p Position, b []byte) error {
 		for _, k := range d.keys() {
 			j.keys[k] = struct{}{}
 		}
+		j.retired += p.Size()
 	default:
 		if d.err == nil {
 			d.fail(fmt.Errorf("unknown kind %q", kind))
@@ -424,7 +426,7 @@ func (j *Journal) Commit(step int64) error {
 		return err
 	}
 	j.mu.Lock()
-	live := j.live
+	live := j.live + j.retired
 	j.mu.Unlock()
 	if dead := j.log.Size() - live; j.Options.Compact > 0 && dead > j.Options.Compact && dead > live {
 		return j.compact()
@@ -475,8 +477,10 @@ func (j *Journal) compact() error {
 			}
 		}
 		slices.SortFunc(retired, func(a, b Key) int { return slices.Compare(a[:], b[:]) })
+		keys := int64(0)
 		for chunk := range slices.Chunk(retired, 1<<16) {
-			put(appendKeys([]byte{keysRecord}, chunk))
+			p := put(appendKeys([]byte{keysRecord}, chunk))
+			keys += p.Size()
 		}
 		if j.committed != math.MinInt64 {
 			put(binary.AppendVarint([]byte{commitRecord}, j.committed))
@@ -499,6 +503,7 @@ func (j *Journal) compact() error {
 		return func() {
 			j.mu.Lock()
 			defer j.mu.Unlock()
+			j.retired = keys
 			for i, e := range entries {
 				e.at = moved[i]
 			}

@@ -353,3 +353,36 @@ func TestJournalDamageWhileOpen(t *testing.T) {
 	require.ErrorAs(t, err, new(*CorruptError))
 	require.ErrorAs(t, j.Compact(), new(*CorruptError))
 }
+
+// The keys of a long run outgrow everything else in the file. Commit still rewrites
+// it only when half of it has become useless, in this process and the next.
+func TestCompactionIsRareInALongRun(t *testing.T) {
+	disk := newMemory()
+	openIt := func() *Journal {
+		j, err := open("memory", Options{Run: "run", Compact: 1 << 10}, func(apply func(Position, []byte) error) (*Log, error) {
+			return openLog("memory", disk, LogOptions{}, apply)
+		})
+		require.NoError(t, err)
+		return j
+	}
+	j := openIt()
+	rewrites := 0
+	for i := range 400 {
+		if i == 300 {
+			require.NoError(t, j.Close())
+			j, rewrites = openIt(), 0
+		}
+		require.Equal(t, 1, add(t, j, group(i, 0)))
+		_, err := j.Take(int64(i), 1, nil)
+		require.NoError(t, err)
+		salt := j.log.header.salt
+		require.NoError(t, j.Commit(int64(i)))
+		if j.log.header.salt != salt {
+			rewrites++
+		}
+	}
+	require.Greater(t, j.retired, int64(10<<10))
+	require.Positive(t, rewrites)
+	require.LessOrEqual(t, rewrites, 10, "of the last hundred commits")
+	require.NoError(t, j.Close())
+}

@@ -67,21 +67,25 @@ func must(err error) {
 func soakChild(dir string) {
 	d, err := time.ParseDuration(os.Getenv("GROUPRL_SOAK"))
 	must(err)
-	s := &soak{dir: dir, deadline: time.Now().Add(d), long: d > time.Minute}
+	s := &soak{dir: dir, long: os.Getenv("GROUPRL_LONG") != ""}
 	s.drawn, err = strconv.Atoi(os.Getenv("GROUPRL_SOAK_DRAWN"))
 	must(err)
-	before := runtime.NumGoroutine()
+	before, files := runtime.NumGoroutine(), openFiles()
 	runner, err := sandbox.Local(sandbox.Config{Parallel: 4, Limits: sandbox.Limits{Wall: 10 * time.Second, Memory: 1 << 30}})
 	must(err)
 	server := httptest.NewServer(http.HandlerFunc(s.serve))
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	s.generator = &remote{server.URL, http.Client{Transport: transport}}
 	s.verifier = s.judged(&verify.Verifier{Runner: runner, Extract: verify.WholeText{}, Retries: -1})
-	s.disk = &failing{disk: folder(dir), slow: 10 * time.Millisecond, fills: 0.02, breaks: 0.004}
+	s.disk = &failing{disk: folder(dir), slow: 5 * time.Millisecond, fills: 0.02, breaks: 0.005}
+	if s.long {
+		s.disk.slow, s.disk.fills, s.disk.breaks = 20*time.Millisecond, 0.004, 0.001
+	}
 	watch, stopWatching := context.WithCancel(context.Background())
 	watching := make(chan bool)
 	go func() { s.watch(watch); close(watching) }()
 
+	s.deadline = time.Now().Add(d)
 	s.goroutines = runtime.NumGoroutine() + 24 // idle connections and the runner's own come and go
 	for {
 		s.disk.full.Store(false)
@@ -109,13 +113,13 @@ func soakChild(dir string) {
 	server.Close()
 	transport.CloseIdleConnections()
 	for range 500 {
-		if runtime.NumGoroutine() <= before && len(descendants()) == 0 {
+		if runtime.NumGoroutine() <= before && len(descendants()) == 0 && openFiles() <= files {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	say("disk %d fsyncs, %d failed, filled up %d times", s.disk.Syncs.Load(), s.disk.Breaks.Load(), s.disk.Fills.Load())
-	say("left %d %d", runtime.NumGoroutine()-before, len(descendants()))
+	say("left %d %d %d", max(0, runtime.NumGoroutine()-before), len(descendants()), max(0, openFiles()-files))
 }
 
 // pipeline draws, samples, verifies, journals, filters and takes steps until the
@@ -219,7 +223,7 @@ func (s *soak) pipeline() error {
 func (s *soak) problems() iter.Seq2[*rollout.Problem, error] {
 	return func(yield func(*rollout.Problem, error) bool) {
 		pass := s.rounds%2 == 0
-		for i := s.cursor; i < s.drawn || time.Now().Before(s.deadline); i++ {
+		for i := s.cursor; i < max(s.drawn, 12) || time.Now().Before(s.deadline); i++ {
 			p := *stock[i%len(stock)]
 			p.ID = strconv.Itoa(i)
 			if pass && slices.ContainsFunc([]int{0, 1}, func(sample int) bool { return s.journal.Has(KeyOf("soak", p.ID, 0, sample, 0)) }) {
@@ -305,17 +309,17 @@ func (s *soak) serve(w http.ResponseWriter, r *http.Request) {
 	seed, _ := strconv.ParseUint(r.URL.Query().Get("seed"), 10, 64)
 	programs, _ := strconv.Atoi(r.URL.Query().Get("programs"))
 	rng := rand.New(rand.NewPCG(seed, 1))
-	a := answer{Program: rng.IntN(programs)}
-	if rng.IntN(2) == 0 {
-		a.Program = 0
+	a := answer{} // the right one
+	if r.URL.Query().Get("easy") != "true" && rng.IntN(2) == 0 {
+		a.Program = rng.IntN(programs)
 	}
 	for range 100 + rng.IntN(1000) {
 		a.Tokens = append(a.Tokens, rng.Int32N(150_000))
 		a.LogProbs = append(a.LogProbs, -rng.Float32())
 	}
 	body, _ := json.Marshal(a)
-	if s.long { // about four answers a second
-		time.Sleep(time.Second + rand.N(2*time.Second))
+	if s.long { // some fifteen answers a second
+		time.Sleep(250*time.Millisecond + rand.N(500*time.Millisecond))
 	}
 	switch rand.IntN(25) {
 	case 0:
@@ -349,7 +353,7 @@ func (g *remote) Generate(ctx context.Context, r *rollout.Request) (*rollout.Com
 	id, err := strconv.Atoi(r.Problem.ID)
 	must(err)
 	programs := stock[id%len(stock)].Programs
-	q, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("%s?seed=%d&programs=%d", g.url, r.Key(), len(programs)), nil)
+	q, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("%s?seed=%d&programs=%d&easy=%t", g.url, r.Key(), len(programs), id%5 == 0), nil)
 	must(err)
 	reply, err := g.client.Do(q)
 	if err != nil {
@@ -409,13 +413,12 @@ func (s *soak) watch(ctx context.Context) {
 			if b, err := os.ReadFile("/proc/self/statm"); err == nil {
 				fmt.Sscan(string(b), &size, &resident)
 			}
-			files, _ := os.ReadDir("/proc/self/fd")
 			size = 0
 			if info, err := os.Stat(filepath.Join(s.dir, logName)); err == nil {
 				size = int(info.Size())
 			}
 			say("memory %d %d %d %d %d %d %d %d", int(time.Since(start).Seconds()), m.HeapAlloc, resident*os.Getpagesize(),
-				runtime.NumGoroutine(), len(files), len(descendants()), s.completed.Load(), size)
+				runtime.NumGoroutine(), openFiles(), len(descendants()), s.completed.Load(), size)
 		}
 		select {
 		case <-ctx.Done():
@@ -432,6 +435,11 @@ func (s *soak) watch(ctx context.Context) {
 			unix.Close(fd)
 		}
 	}
+}
+
+func openFiles() int {
+	files, _ := os.ReadDir("/proc/self/fd")
+	return len(files)
 }
 
 // descendants are the processes below this one.
