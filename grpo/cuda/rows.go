@@ -44,11 +44,12 @@ func (r *Rows) check(d *Device, rows int64) error {
 type Gradient struct {
 	LogProbs  Ptr // [Rows] float32, g = dL/dlogp; 0: 0
 	Entropies Ptr // [Rows] float32, e = dL/dH; 0: 0
+	Losses    Ptr // [Rows] float32, token losses before aggregation, all terms; 0: not wanted. Backward does not read them
 }
 
 // Slice is the rows from index from on.
 func (g Gradient) Slice(from int64) Gradient {
-	return Gradient{offset(g.LogProbs, 4*from), offset(g.Entropies, 4*from)}
+	return Gradient{offset(g.LogProbs, 4*from), offset(g.Entropies, 4*from), offset(g.Losses, 4*from)}
 }
 
 func (g *Gradient) check(d *Device, rows int64) error {

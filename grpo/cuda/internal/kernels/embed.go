@@ -8,3 +8,8 @@ import _ "embed"
 //
 //go:embed vocab.ptx
 var Vocab []byte
+
+// Objective is the kernels of the per-token objective.
+//
+//go:embed objective.ptx
+var Objective []byte
