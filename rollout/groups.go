@@ -22,6 +22,9 @@ type Options struct {
 	Verifiers  int   // calls of Verify at a time; 0: GOMAXPROCS
 	InFlight   int   // groups drawn and not yet yielded, at most; 0: 4 * (Generators / Samples + 1) + Verifiers
 	Order      Order // InputOrder (0), or ArrivalOrder: a run cannot be repeated, since what is yielded depends on timing
+	// Throttle makes the input wait until a group that is begun will not be too old
+	// when it is trained on; nil: it never waits.
+	Throttle *Throttle
 
 	Retries   int              // attempts after a failed one, of Generate and Verify each; 0: 2, negative: none
 	Backoff   time.Duration    // wait before the first of them, doubled for each next, at most a minute; 0: 100 ms, negative: none
@@ -89,8 +92,8 @@ func (e *GroupError) Unwrap() []error {
 //
 // Generation and verification have workers of their own and a queue between them
 // that holds all there can be: generation never waits for verification, only for
-// input, or for the loop when InFlight groups are drawn and not yet yielded
-// (which also bounds memory). In input order the groups and all that is in them
+// input, for the loop when InFlight groups are drawn and not yet yielded (which
+// also bounds memory), or for the trainer if there is a Throttle. In input order the groups and all that is in them
 // are a function of the input, the generator and the verifier, however fast each
 // of them was.
 //
@@ -121,16 +124,22 @@ func Groups(ctx context.Context, in iter.Seq2[*Problem, error], g Generator, v V
 			line:      newLine[*Group](o.InFlight, o.Order),
 			generate:  make(chan *sample, o.InFlight*o.Samples),
 			verify:    make(chan *sample, o.InFlight*o.Samples),
+			turns:     turns{throttle: o.Throttle},
 			monitor:   monitor{observe: o.Observe, start: time.Now(), generate: o.Generators, verify: o.Verifiers},
 		}
 		p.monitor.last = p.monitor.start
+		defer p.turns.end() // when all have gone
 		defer p.crew.end()
 		p.run(in)
 		p.line.yield(p.crew, p.handed, func(g *Group, err error) bool {
-			if _, lost := err.(*GroupError); lost && o.SkipLost {
-				return true
+			_, lost := err.(*GroupError)
+			switch {
+			case lost:
+				p.turns.giveBack()
+			case err == nil:
+				p.turns.hand()
 			}
-			return yield(g, err)
+			return lost && o.SkipLost || yield(g, err)
 		})
 	}
 }
@@ -198,6 +207,7 @@ type pipeline struct {
 	line      *line[*Group]
 	generate  chan *sample // as wide as all samples in flight, both of them:
 	verify    chan *sample // no send blocks
+	turns     turns
 	monitor   monitor
 }
 
@@ -226,7 +236,7 @@ func (p *pipeline) feed(in iter.Seq2[*Problem, error]) {
 			return n
 		}
 	}
-	if !p.line.reserve(p.ctx) {
+	if !p.room() {
 		return
 	}
 	for problem, err := range in {
@@ -236,15 +246,19 @@ func (p *pipeline) feed(in iter.Seq2[*Problem, error]) {
 		if err != nil {
 			p.monitor.do(nil, func(s *State) { s.Groups++; s.Ready++ })
 			p.line.finish(p.line.take(), nil, err)
+			p.turns.giveBack() // an error is no group
 		} else {
 			p.begin(problem, p.Round(problem))
 		}
-		if !p.line.reserve(p.ctx) {
+		if !p.room() {
 			return
 		}
 	}
 	p.line.close()
 }
+
+// room waits until another problem may be drawn; false: ctx has ended.
+func (p *pipeline) room() bool { return p.line.reserve(p.ctx) && p.turns.take(p.ctx) }
 
 // begin puts a problem's samples into the queue of the generators.
 func (p *pipeline) begin(problem *Problem, round int) {

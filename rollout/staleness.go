@@ -60,9 +60,8 @@ func (e *VersionError) Error() string {
 // where version is the trainer's (0 before the first step), accepted counts the
 // groups handed over since version 0, trained on or waiting, and running those
 // being sampled or verified. Groups that were refused or dropped count in
-// neither. It is AReaL's rule (https://arxiv.org/abs/2505.24298). At 0 or less an
-// input of Groups should wait, before it yields the next problem, until a step has
-// been made.
+// neither. It is AReaL's rule (https://arxiv.org/abs/2505.24298). At 0 or less no
+// group should be begun until a step has been made; Throttle sees to that in a Groups.
 //
 // Groups that are trained on in the order in which they were begun, as InputOrder
 // yields them, are then never older than Max. In ArrivalOrder a slow one may be;

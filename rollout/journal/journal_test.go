@@ -371,6 +371,7 @@ func TestCompactionIsRareInALongRun(t *testing.T) {
 		if i == 300 {
 			require.NoError(t, j.Close())
 			j, rewrites = openIt(), 0
+			require.Positive(t, j.retired, "known from the file")
 		}
 		require.Equal(t, 1, add(t, j, group(i, 0)))
 		_, err := j.Take(int64(i), 1, nil)
