@@ -82,8 +82,9 @@ func checkTargets(d *Device, targets Ptr, rows int64, o *Options, needed bool) e
 
 // Finish queues the merging of shards: partials is [shards, rows] Partials, as an
 // all-gather of the ranks' leaves them, and dst gets what Forward of the whole
-// vocabulary would give, to the accuracy of Forward. Shards merge in their order.
-func (s *Stream) Finish(dst Rows, partials Ptr, shards, rows int64) error {
+// vocabulary would give, to the accuracy of Forward. Shards merge in their order. mask
+// is that of Options; 0: all rows count.
+func (s *Stream) Finish(dst Rows, partials Ptr, shards, rows int64, mask Ptr) error {
 	d := s.d
 	if rows < 0 || shards < 1 || rows > 0 && shards > math.MaxInt64/PartialSize/rows {
 		return &logprob.ShapeError{Field: "Partials", Reason: fmt.Sprintf("are of %d shards of %d rows", shards, rows)}
@@ -94,6 +95,11 @@ func (s *Stream) Finish(dst Rows, partials Ptr, shards, rows int64) error {
 	if err := d.check("Partials", partials, shards*rows*PartialSize, 8); err != nil || rows == 0 {
 		return err
 	}
+	if mask != 0 {
+		if err := d.check("Mask", mask, rows, 1); err != nil {
+			return err
+		}
+	}
 	k, err := d.vocabKernel(finishKernel)
 	if err != nil {
 		return err
@@ -103,6 +109,6 @@ func (s *Stream) Finish(dst Rows, partials Ptr, shards, rows int64) error {
 		return err
 	}
 	return s.launch(k, int(min((rows+finishThreads-1)/finishThreads, int64(maxGrid))), finishThreads,
-		uint64(partials), uint64(shards), uint64(rows),
+		uint64(partials), uint64(shards), uint64(rows), uint64(mask),
 		uint64(dst.LogProbs), uint64(dst.LSE), uint64(dst.Entropies), uint64(dst.SumSquares), uint64(slot))
 }

@@ -10,7 +10,7 @@ typedef unsigned int uint32;
 
 #if defined(__clang__)
 #define DEVICE static __attribute__((device, always_inline)) inline
-#define DEVICE_CALL static __attribute__((device, noinline))
+#define METHOD __attribute__((device, always_inline)) inline
 #define SHARED static __attribute__((shared))
 #define KERNEL(...) extern "C" __attribute__((global, launch_bounds(__VA_ARGS__))) void // threads a block, blocks a processor
 #define THREAD ((int)__nvvm_read_ptx_sreg_tid_x())
@@ -18,7 +18,7 @@ typedef unsigned int uint32;
 #define GRID ((int64)__nvvm_read_ptx_sreg_nctaid_x())
 #else
 #define DEVICE static __device__ __forceinline__
-#define DEVICE_CALL static __device__ __noinline__
+#define METHOD __device__ __forceinline__
 #define SHARED __shared__
 #define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
 #define THREAD ((int)threadIdx.x)
@@ -56,6 +56,21 @@ DEVICE float exp2_approximate(float x) {
 	float y;
 	asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
 	return y;
+}
+
+// The same number, about which the compiler knows nothing: what is made of it in a loop
+// stays there, where a register held over the loop would cost more.
+DEVICE uint32 here(uint32 x) {
+	asm volatile("mov.b32 %0, %0;" : "+r"(x));
+	return x;
+}
+DEVICE int64 here(int64 x) {
+	asm volatile("mov.b64 %0, %0;" : "+l"(x));
+	return x;
+}
+DEVICE char *here(char *p) {
+	asm volatile("mov.b64 %0, %0;" : "+l"(p));
+	return p;
 }
 
 // The value of the lane whose number differs by mask. Every lane of the warp takes part.
