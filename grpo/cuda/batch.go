@@ -67,12 +67,13 @@ func (b *Batch) size() int64 {
 	return 4
 }
 
-// rows are the tokens of the batch's responses: first to last-1.
+// rows are the tokens of the batch's responses: first to last-1, of those that exist.
 func (b *Batch) rows() (first, last int) {
 	if len(b.Offsets) == 0 {
 		return 0, 0
 	}
-	return b.Offsets[0], b.Offsets[b.Len()]
+	first, last = max(b.Offsets[0], 0), min(b.Offsets[b.Len()], b.Tokens)
+	return first, max(first, last)
 }
 
 // ordered reports whether the offsets are those of a batch; grpo says what is wrong.

@@ -90,8 +90,14 @@ func evaluate[F grpo.Float](e *Evaluator, c *columns[F], dst Gradient, o *grpo.O
 	if err == nil {
 		return stats, nil
 	}
-	if failed := e.zero(dst, b); failed != nil {
-		err = errors.Join(err, failed)
+	for _, x := range dst.columns() {
+		if x.check(e.Stream.d, b) != nil {
+			continue // no memory to be zeroed
+		}
+		if failed := e.zero(x, b); failed != nil {
+			err = errors.Join(err, failed)
+			break
+		}
 	}
 	return grpo.Stats{}, err
 }
@@ -137,8 +143,10 @@ func (e *Evaluator) onDevice(dst Gradient, o *grpo.Objective, b *Batch, t *grpo.
 			return stats, reason, err
 		}
 	} else if gaps || o.Entropy.Coefficient == 0 && dst.Entropies != 0 {
-		if err = e.zero(dst, b); err != nil {
-			return stats, nil, err
+		for _, x := range dst.columns() {
+			if err = e.zero(x, b); err != nil {
+				return stats, nil, err
+			}
 		}
 	}
 	r.gradient, r.entropyGradient, r.losses = dst.LogProbs, dst.Entropies, dst.Losses
@@ -265,11 +273,11 @@ func (e *Evaluator) launch(b *Batch) (reason, err error) {
 		return nil, nil
 	}
 	d, stream := e.Stream.d, e.Stream.handle
-	name := "objective_f32"
+	name := objectiveKernels[0]
 	if b.Double {
-		name = "objective_f64"
+		name = objectiveKernels[1]
 	}
-	kernel, err := d.kernel(kernels.Objective, []string{"objective_f32", "objective_f64"}, name)
+	kernel, err := d.kernel(kernels.Objective, objectiveKernels[:], name)
 	if err != nil {
 		return nil, err
 	}
@@ -312,6 +320,9 @@ func (e *Evaluator) launch(b *Batch) (reason, err error) {
 	return nil, nil
 }
 
+// The kernels of objective.cu.
+var objectiveKernels = [...]string{"objective_f32", "objective_f64"}
+
 // Of a launch: threads is the kernel's THREADS.
 const threads, maxBlocks = 128, 1 << 20
 
@@ -332,21 +343,12 @@ func (e *Evaluator) grow(bytes int64) error {
 	return nil
 }
 
-// zero fills the batch's rows of dst with 0, where that is memory.
-func (e *Evaluator) zero(dst Gradient, b *Batch) error {
-	d := e.Stream.d
+// zero fills the batch's rows of a column of the gradient.
+func (e *Evaluator) zero(x column, b *Batch) error {
 	first, last := b.rows()
-	first = max(first, 0)
-	if first >= last || last > b.Tokens {
+	if x.ptr == 0 || first == last {
 		return nil
 	}
-	for _, x := range dst.columns() {
-		if x.ptr == 0 || x.check(d, b) != nil {
-			continue
-		}
-		if err := d.see(d.drv.Fill(offset(x.ptr, int64(first)*b.size()), 0, int64(last-first)*b.size(), e.Stream.handle)); err != nil {
-			return err
-		}
-	}
-	return nil
+	size := b.size()
+	return e.Stream.d.see(e.Stream.d.drv.Fill(offset(x.ptr, int64(first)*size), 0, int64(last-first)*size, e.Stream.handle))
 }
