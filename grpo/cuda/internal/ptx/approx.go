@@ -2,9 +2,14 @@ package ptx
 
 import "math"
 
-const ulp32 = 0x1p-23
+// half32 is the error of rounding to float32, relative: what of a documented bound is
+// not the approximation's own.
+const half32 = 0x1p-24
 
-var rsqrtBound, sinBound = math.Exp2(-22.9), math.Exp2(-20.9)
+var (
+	rsqrtBound = math.Exp2(-22.9)
+	sinBound   = math.Exp2(-20.9)
+)
 
 // approx compiles the .approx instructions: the value that PTX approximates, moved
 // by a pseudo-random part of the documented bound.
@@ -26,9 +31,9 @@ func approx(c *compiler, in *instr, typ string, d, a int) op {
 	case typ == "f16" && (name == "ex2" || name == "tanh"):
 		return func(t *thread) {
 			x := binary16.decode(t.r[a])
-			v, bound := math.Tanh(x), math.Exp2(-10.987)
+			v, bound := math.Tanh(x), 0.7*math.Exp2(-10.987)
 			if name == "ex2" {
-				v, bound = math.Exp2(x), math.Exp2(-9.9)
+				v, bound = math.Exp2(x), 0.7*math.Exp2(-9.9)
 			}
 			t.r[d] = binary16.encode(v*(1+bound*noise(seed, t.r[a])), nearest)
 		}
@@ -44,28 +49,28 @@ func approx(c *compiler, in *instr, typ string, d, a int) op {
 		key := uint64(math.Float32bits(f))
 		switch name {
 		case "ex2":
-			t.r[d] = approximate(seed, key, math.Exp2(x), 0x1p-22, ftz)
+			t.r[d] = approximate(seed, key, math.Exp2(x), 0x1p-22-half32, ftz)
 		case "lg2":
 			v := math.Log2(x)
-			bound := 0x1p-22
+			bound := 0x1p-22 - half32
 			if x > 0.5 && x < 2 && v != 0 {
 				bound /= math.Abs(v)
 			}
 			t.r[d] = approximate(seed, key, v, bound, ftz)
 		case "rcp":
-			t.r[d] = approximate(seed, key, 1/x, ulp32, ftz)
+			t.r[d] = approximate(seed, key, 1/x, half32/2, ftz)
 		case "sqrt":
-			t.r[d] = approximate(seed, key, math.Sqrt(x), 0x1p-23, ftz)
+			t.r[d] = approximate(seed, key, math.Sqrt(x), 0x1p-23-half32, ftz)
 		case "rsqrt":
-			t.r[d] = approximate(seed, key, 1/math.Sqrt(x), rsqrtBound, ftz)
+			t.r[d] = approximate(seed, key, 1/math.Sqrt(x), rsqrtBound-half32, ftz)
 		case "sin", "cos":
 			v := math.Sin(x)
 			if name == "cos" {
 				v = math.Cos(x)
 			}
-			t.r[d] = canonical32(float32(v + sinBound*noise(seed, key)))
+			t.r[d] = canonical32(float32(v + 0.9*sinBound*noise(seed, key)))
 		case "tanh":
-			t.r[d] = approximate(seed, key, math.Tanh(x), 0x1p-11, ftz)
+			t.r[d] = approximate(seed, key, math.Tanh(x), 0x1p-11-half32, ftz)
 		}
 	}
 }
@@ -82,8 +87,7 @@ func approx64(name string, seed uint64, d, a int) op {
 	}
 }
 
-// approximate is v moved by up to bound, relative. Powers of two that v hits exactly at
-// special values stay.
+// approximate is v moved by up to bound, relative, and rounded. Special values stay.
 func approximate(seed, key uint64, v, bound float64, ftz bool) uint64 {
 	if v != 1 && v != 0 && !math.IsInf(v, 0) {
 		v *= 1 + bound*noise(seed, key)
@@ -91,9 +95,8 @@ func approximate(seed, key uint64, v, bound float64, ftz bool) uint64 {
 	return finish32(v, ftz, false)
 }
 
-// noise is a number in (-0.9, 0.9) made from the seed and the operand alone, so that an
-// instruction gives the same bits whenever it meets the same operand. The rest of
-// the bound is left to the rounding of the result.
+// noise is a number in (-1, 1) made from the seed and the operand alone, so that an
+// instruction gives the same bits whenever it meets the same operand.
 func noise(seed, key uint64) float64 {
 	x := key ^ seed*0x9e3779b97f4a7c15
 	x ^= x >> 33
@@ -101,5 +104,5 @@ func noise(seed, key uint64) float64 {
 	x ^= x >> 33
 	x *= 0xc4ceb9fe1a85ec53
 	x ^= x >> 33
-	return 0.9 * (float64(x>>11)*0x1p-52 - 1)
+	return float64(x>>11)*0x1p-52 - 1
 }

@@ -14,7 +14,7 @@ type program struct {
 	paramSlot  []int
 	blocks     []codeBlock
 	template   []uint64 // junk in registers, values in constants
-	special    map[string]int
+	special    []specialSlot
 	slots      map[int]string // name of each register slot, for messages
 	tracked    bool
 	maxThreads int
@@ -44,8 +44,8 @@ type item struct {
 	uses  []int
 	defs  []int
 	code  op
-	end   func(t *thread) int
-	copy  bool // a mov: junk may pass through
+	link  func() func(t *thread) int // of an item that ends a block: its end, once blocks are numbered
+	copy  bool                       // a mov: junk may pass through
 }
 
 type compiler struct {
@@ -59,7 +59,7 @@ type compiler struct {
 	items   []*item
 	depth   []string
 	it      *item // being compiled
-	blockOf []int // item -> block, filled before ends run
+	blockOf []int // item -> block, filled before items are linked
 }
 
 func (c *compiler) fail(format string, args ...any) {
@@ -72,7 +72,7 @@ func (c *compiler) fail(format string, args ...any) {
 
 func compile(d *Device, m *module, f *function, globals map[string]uint64, junk func() uint64) (p *program, err error) {
 	c := &compiler{d: d, m: m, globals: globals, shared: map[string]int64{}, imms: map[uint64]int{}, consts: map[string]bool{}}
-	c.p = &program{m: m, name: f.name, params: f.params, special: map[string]int{}, slots: map[int]string{}, maxThreads: f.maxThreads}
+	c.p = &program{m: m, name: f.name, params: f.params, slots: map[int]string{}, maxThreads: f.maxThreads}
 	defer func() {
 		if r := recover(); r != nil {
 			fault, ok := r.(*Fault)
@@ -96,12 +96,14 @@ func compile(d *Device, m *module, f *function, globals map[string]uint64, junk 
 	c.expand(sc)
 	for _, it := range c.items {
 		c.it = it
-		c.instruction(it)
+		c.control(it)
 	}
 	c.split()
 	c.it = nil
-	for s := range c.p.slots {
-		c.p.template[s] = junk()
+	for s := range c.p.template {
+		if c.p.slots[s] != "" {
+			c.p.template[s] = junk()
+		}
 	}
 	return c.p, nil
 }
@@ -257,11 +259,13 @@ func (c *compiler) use(o operand) int {
 			return s
 		}
 		if specials[o.name] != "" {
-			s, ok := c.p.special[o.name]
-			if !ok {
-				s = c.slot(0)
-				c.p.special[o.name] = s
+			for _, s := range c.p.special {
+				if s.name == o.name {
+					return s.slot
+				}
 			}
+			s := c.slot(0)
+			c.p.special = append(c.p.special, specialSlot{o.name, s})
 			return s
 		}
 		c.fail("register %s", o.name)
@@ -329,22 +333,6 @@ func (c *compiler) symbol(name string) (addr uint64, space string) {
 	}
 	c.fail("symbol %s", name)
 	return 0, ""
-}
-
-// instruction compiles one item to code or to an end of a block.
-func (c *compiler) instruction(it *item) {
-	in := it.in
-	if c.control(it) {
-		return
-	}
-	family, ok := families[in.name]
-	if !ok {
-		c.fail("instruction %s", in.name)
-	}
-	it.code = family(c, in)
-	if it.code == nil {
-		c.fail("form of %s", in.name)
-	}
 }
 
 // arg is operand i, which must be there.

@@ -1,100 +1,116 @@
 package ptx
 
 // control compiles what ends a block: jumps, exits, barriers and warp instructions.
-// It wraps predicated code too, and reports whether the item is done with.
-func (c *compiler) control(it *item) bool {
+// Anything else is code inside a block, made conditional where it has a predicate.
+func (c *compiler) control(it *item) {
 	in := it.in
-	taken := func(*thread) bool { return true }
+	p, want := -1, truth(!in.negate)
 	if in.pred != "" {
-		p := c.use(operand{kind: regOperand, name: in.pred})
-		want := uint64(1)
-		if in.negate {
-			want = 0
-		}
-		taken = func(t *thread) bool { return t.r[p]&1 == want }
+		p = c.use(operand{kind: regOperand, name: in.pred})
 	}
-	next := func() int { return c.blockOf[it.index+1] }
-	// ends run after split has filled blockOf; the targets are looked up once, on first use
-	end := func(f func(t *thread, next int) int) {
-		after := -1
-		it.end = func(t *thread) int {
-			if after < 0 {
-				after = next()
-			}
-			if !taken(t) {
+	// otherwise makes an end conditional: without the predicate, the next block
+	otherwise := func(end func(t *thread) int) func(t *thread) int {
+		if p < 0 {
+			return end
+		}
+		after := c.blockOf[it.index+1]
+		return func(t *thread) int {
+			if t.r[p]&1 != want {
 				return after
 			}
-			return f(t, after)
+			return end(t)
 		}
+	}
+	to := func(item int) func(t *thread) int {
+		b := c.blockOf[item]
+		return func(*thread) int { return b }
 	}
 	switch in.name {
 	case "bra":
 		c.only(in, "uni")
-		target := -1
-		end(func(t *thread, _ int) int {
-			if target < 0 {
-				i := it.jump
-				if i < 0 {
-					i = c.label(it, in.operands[0].name)
-				}
-				target = c.blockOf[i]
+		if it.jump < 0 {
+			c.arg(0)
+		}
+		it.link = func() func(t *thread) int {
+			target := c.successors(it)[0]
+			if p < 0 {
+				return to(target)
 			}
-			return target
-		})
+			yes, no := c.blockOf[target], c.blockOf[it.index+1]
+			return func(t *thread) int {
+				if t.r[p]&1 == want {
+					return yes
+				}
+				return no
+			}
+		}
 	case "brx":
 		c.only(in, "idx uni")
 		x := c.src(0)
-		var table []int
-		end(func(t *thread, _ int) int {
-			if table == nil {
-				for _, l := range c.jumps(it) {
-					table = append(table, c.blockOf[c.label(it, l)])
+		if len(it.sc.f.targets[c.arg(1).name]) == 0 {
+			c.fail("no targets %s", c.arg(1).name)
+		}
+		it.link = func() func(t *thread) int {
+			var table []int
+			for _, l := range c.jumps(it) {
+				table = append(table, c.blockOf[c.label(it, l)])
+			}
+			return otherwise(func(t *thread) int {
+				i := uint32(t.r[x])
+				if int(i) >= len(table) {
+					t.fault(in, OutOfBounds, "target %d of %d", i, len(table))
 				}
-			}
-			i := uint32(t.r[x])
-			if int(i) >= len(table) {
-				t.fault(in, OutOfBounds, "target %d of %d", i, len(table))
-			}
-			return table[i]
-		})
+				return table[i]
+			})
+		}
 	case "ret", "exit":
 		c.only(in, "uni")
-		if in.name == "ret" && it.sc.parent != nil {
-			end(func(*thread, int) int { return c.blockOf[it.sc.back] })
-			break
+		it.link = func() func(t *thread) int {
+			if in.name == "ret" && it.sc.parent != nil {
+				return otherwise(to(it.sc.back))
+			}
+			return otherwise(func(t *thread) int {
+				t.state = exited
+				return stop
+			})
 		}
-		end(func(t *thread, _ int) int {
-			t.state = exited
-			return stop
-		})
 	case "trap":
-		end(func(t *thread, _ int) int {
-			t.fault(in, Trap, "")
-			return stop
-		})
+		it.link = func() func(t *thread) int {
+			return otherwise(func(t *thread) int {
+				t.fault(in, Trap, "")
+				return stop
+			})
+		}
 	case "bar", "barrier", "shfl", "vote", "match", "redux":
 		s := c.sync(it)
-		end(func(t *thread, next int) int {
-			t.next = next
-			return s.arrive(t)
-		})
+		it.link = func() func(t *thread) int {
+			after := c.blockOf[it.index+1]
+			return otherwise(func(t *thread) int {
+				t.next = after
+				return s.arrive(t)
+			})
+		}
 	default:
-		if in.pred == "" {
-			return false
-		}
-		family, ok := families[in.name]
-		if !ok {
-			c.fail("instruction %s", in.name)
-		}
-		code := family(c, in)
-		if code == nil {
-			c.fail("form of %s", in.name)
-		}
-		it.code = func(t *thread) {
-			if taken(t) {
-				code(t)
+		code := c.family(in)
+		if it.code = code; p >= 0 {
+			it.code = func(t *thread) {
+				if t.r[p]&1 == want {
+					code(t)
+				}
 			}
 		}
 	}
-	return true
+}
+
+// family compiles an instruction of one thread.
+func (c *compiler) family(in *instr) op {
+	f, ok := families[in.name]
+	if !ok {
+		c.fail("instruction %s", in.name)
+	}
+	code := f(c, in)
+	if code == nil {
+		c.fail("form of %s", in.name)
+	}
+	return code
 }

@@ -180,7 +180,7 @@ func (d *Device) Alloc(n int64) (driver.Ptr, error) {
 	if n <= 0 {
 		return 0, failure("cuMemAlloc", invalidValue)
 	}
-	if d.used+n > d.capacity() {
+	if n > d.capacity()-d.used {
 		return 0, failure("cuMemAlloc", outOfMemory)
 	}
 	data := make([]byte, n)
@@ -357,10 +357,10 @@ func (d *Device) sweep(a *allocation, off, n uint64, k access, gen uint32, call 
 		for i := lo; i < hi; i++ {
 			c := &p.cells[i]
 			if !d.done(c.gen, s) && (c.wrote || k == write) {
-				return &Fault{Kind: StreamRace, Block: -1, Thread: -1, Detail: fmt.Sprintf("%s on stream %d of %s, in use by stream %d", call, s, d.describe(a.base+off), d.gens[c.gen])}
+				return &Fault{Kind: StreamRace, call: call, Block: -1, Thread: -1, Detail: fmt.Sprintf("%s on stream %d of %s, in use by stream %d", call, s, d.describe(a.base+off), d.gens[c.gen])}
 			}
 			if k == read && !c.init {
-				return &Fault{Kind: Uninitialised, Block: -1, Thread: -1, Detail: fmt.Sprintf("%s of %s", call, d.describe(a.base+i<<p.shift+off&^(1<<pageShift-1)))}
+				return &Fault{Kind: Uninitialised, call: call, Block: -1, Thread: -1, Detail: fmt.Sprintf("%s of %s", call, d.describe(a.base+i<<p.shift+off&^(1<<pageShift-1)))}
 			}
 			*c = cell{gen: gen, init: true, wrote: k == write}
 		}
@@ -428,7 +428,7 @@ func (d *Device) Load(ptx []byte) (driver.Module, error) {
 		globals[v.name] = a.base
 		l.vars = append(l.vars, a)
 	}
-	for name, f := range m.funcs {
+	for _, f := range m.order {
 		if !f.entry {
 			continue
 		}
@@ -436,7 +436,7 @@ func (d *Device) Load(ptx []byte) (driver.Module, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.kernels[name] = p
+		l.kernels[f.name] = p
 	}
 	d.modules++
 	return l, nil

@@ -50,6 +50,7 @@ type Fault struct {
 	Text          string // the instruction
 	Block, Thread int    // -1 before the launch
 	Detail        string
+	call          string
 }
 
 func (f *Fault) Error() string {
@@ -92,9 +93,13 @@ func (f *Fault) Unwrap() error {
 	case Unsupported:
 		code = invalidPTX
 	}
-	call := "cuLaunchKernel"
-	if f.Block < 0 {
+	call := f.call
+	switch {
+	case call != "":
+	case f.Block < 0:
 		call = "cuModuleLoadDataEx"
+	default:
+		call = "cuLaunchKernel"
 	}
 	return failure(call, code)
 }

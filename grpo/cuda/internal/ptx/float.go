@@ -37,7 +37,7 @@ func float(c *compiler, in *instr, typ string) op {
 			if ftz {
 				p, q = flush(p), flush(q)
 			}
-			t.r[d] = approximate(seed, t.r[a]<<32|t.r[b], float64(p)/float64(q), 2*ulp32, ftz)
+			t.r[d] = approximate(seed, t.r[a]<<32|t.r[b], float64(p)/float64(q), 1.5*half32, ftz)
 		}
 	}
 	if name == "div" && !mustRound(in) || name == "rem" {

@@ -7,7 +7,7 @@ func (c *compiler) split() {
 	leader := make([]bool, n+1)
 	leader[0] = true
 	for i, it := range c.items {
-		if it.end != nil {
+		if it.link != nil {
 			leader[i+1] = true
 		}
 		for _, s := range c.successors(it) {
@@ -27,16 +27,18 @@ func (c *compiler) split() {
 	c.p.blocks = make([]codeBlock, blocks+1)
 	for i, it := range c.items {
 		b := &c.p.blocks[c.blockOf[i]]
-		b.steps++
+		if b.steps++; b.first == nil {
+			b.first = it.in
+		}
 		if g := guards[i]; g != nil {
 			b.body = append(b.body, g)
 		}
-		if it.end == nil {
+		if it.link == nil {
 			b.body = append(b.body, it.code)
 		} else {
-			b.end = it.end
+			b.end = it.link()
 		}
-		if leader[i+1] && it.end == nil {
+		if leader[i+1] && it.link == nil {
 			next := c.blockOf[i+1]
 			b.end = func(*thread) int { return next }
 		}
@@ -45,8 +47,8 @@ func (c *compiler) split() {
 
 // successors are the items that may run after one that ends a block; for others, the next.
 func (c *compiler) successors(it *item) (list []int) {
-	if it.end == nil {
-		return []int{it.index + 1}[:0]
+	if it.link == nil {
+		return nil
 	}
 	in := it.in
 	switch in.name {
@@ -136,7 +138,7 @@ func (c *compiler) guards() []op {
 		it := c.items[i]
 		out := transfer(it, in[i])
 		next := c.successors(it)
-		if it.end == nil && i+1 < n {
+		if it.link == nil && i+1 < n {
 			next = append(next, i+1)
 		}
 		for _, s := range next {

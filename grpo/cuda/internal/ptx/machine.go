@@ -137,8 +137,8 @@ func (b *block) start(id int) {
 		copy(t.r, p.template)
 		clear(t.def)
 		clear(t.written)
-		for name, s := range p.special {
-			t.r[s] = special(name, t, g, id)
+		for _, s := range p.special {
+			t.r[s.slot] = special(s.name, t, g, id)
 		}
 		for j, s := range p.paramSlot {
 			t.r[s] = g.args[j]
@@ -169,7 +169,7 @@ func (b *block) run() {
 		}
 		t.run(g.p.blocks, quantum)
 		if g.steps > g.limit {
-			t.fault(t.where(), StepLimit, "%d instructions", g.limit)
+			t.fault(g.p.blocks[t.next].first, StepLimit, "%d instructions", g.limit)
 		}
 		switch t.state {
 		case runnable:
@@ -185,14 +185,6 @@ func (b *block) run() {
 	if b.exited < len(b.threads) {
 		b.deadlock()
 	}
-}
-
-// where is an instruction to name for a thread that was stopped between two.
-func (t *thread) where() *instr {
-	if t.at != nil {
-		return t.at.in
-	}
-	return nil
 }
 
 func (b *block) wake(list []*thread) {

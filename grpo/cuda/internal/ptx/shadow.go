@@ -47,6 +47,7 @@ type cell struct {
 	wrote    bool   // the launch gen has written
 	wpc, rpc uint16 // instructions of w and of r1
 	w        uint64 // last writer
+	v        uint64 // an earlier writer that w does not follow; both are atomics
 	r1, r2   uint64 // two readers of the last block that read, of different threads
 	other    uint64 // a reader of another block
 }
@@ -108,7 +109,7 @@ const (
 	constant // ld.global.nc
 )
 
-// memory is the kind of fault of a region's races.
+// checks are what touch needs to know of a region.
 type checks struct {
 	race Kind
 	gen  uint32
@@ -138,8 +139,10 @@ func (t *thread) touch(in *instr, c *cell, k access, m *checks, addr uint64) {
 			if k == constant {
 				t.fault(in, NonCoherent, "%s, written by %s", t.grid.place(addr), t.grid.who(c.w, c.wpc))
 			}
-			if !t.before(c.w) {
-				t.fault(in, m.race, "%s, read after a write by %s", t.grid.place(addr), t.grid.who(c.w, c.wpc))
+			for _, w := range [2]uint64{c.w, c.v} {
+				if w != 0 && !t.before(w) {
+					t.fault(in, m.race, "%s, read after a write by %s", t.grid.place(addr), t.grid.who(w, c.wpc))
+				}
 			}
 		}
 		c.constant = c.constant || k == constant
@@ -148,8 +151,15 @@ func (t *thread) touch(in *instr, c *cell, k access, m *checks, addr uint64) {
 		if c.constant {
 			t.fault(in, NonCoherent, "%s, written after ld.global.nc by %s", t.grid.place(addr), t.grid.who(c.r1, c.rpc))
 		}
-		if c.w != 0 && c.w != now && !(k == update && c.atomic) && !t.before(c.w) {
-			t.fault(in, m.race, "%s, written after a write by %s", t.grid.place(addr), t.grid.who(c.w, c.wpc))
+		atomics := k == update && c.atomic
+		v := uint64(0)
+		for _, w := range [2]uint64{c.w, c.v} {
+			if w == 0 || w == now || t.before(w) {
+				continue
+			}
+			if v = w; !atomics {
+				t.fault(in, m.race, "%s, written after a write by %s", t.grid.place(addr), t.grid.who(w, c.wpc))
+			}
 		}
 		for _, r := range [3]uint64{c.r1, c.r2, c.other} {
 			if r != 0 && !t.before(r) {
@@ -159,7 +169,7 @@ func (t *thread) touch(in *instr, c *cell, k access, m *checks, addr uint64) {
 		if k == update && !c.init {
 			t.fault(in, Uninitialised, "%s", t.grid.place(addr))
 		}
-		c.w, c.wpc, c.atomic, c.init, c.wrote = now, in.pc, k == update, true, true
+		c.w, c.v, c.wpc, c.atomic, c.init, c.wrote = now, v, in.pc, k == update, true, true
 		c.r1, c.r2, c.other = 0, 0, 0
 	}
 }

@@ -1,5 +1,10 @@
 package ptx
 
+type specialSlot struct {
+	name string
+	slot int
+}
+
 // specials are the special registers, with their types.
 var specials = map[string]string{
 	"%tid.x": "u32", "%tid.y": "u32", "%tid.z": "u32",

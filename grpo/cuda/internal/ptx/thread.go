@@ -3,8 +3,9 @@ package ptx
 // op is a compiled instruction. It panics with a *Fault.
 type op func(t *thread)
 
-// block is a stretch of code that runs from its first instruction to its last.
+// codeBlock is a stretch of code that runs from its first instruction to its last.
 type codeBlock struct {
+	first *instr // to name
 	body  []op
 	steps int64
 	end   func(t *thread) int // the next block, or stop
