@@ -103,6 +103,8 @@ func (b BySign) DefinedAt(l Level) bool {
 	return true
 }
 
+func (b BySign) tokenwise() bool { return isTokenwise(b.Positive) && isTokenwise(b.Negative) }
+
 // Needs implements Needer: what the sides need.
 func (b BySign) Needs() Fields { return needs(b.Positive) | needs(b.Negative) }
 

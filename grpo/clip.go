@@ -1,6 +1,11 @@
 package grpo
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+
+	"github.com/grouprl/grouprl/grpo/internal/pass"
+)
 
 func init() { Register("clip", Clip{}) }
 
@@ -33,35 +38,14 @@ type Clip struct {
 
 // Loss implements Surrogate.
 func (c Clip) Loss(loss, dloss []float64, r *Response) {
-	low, high := 1-c.Low, 1+c.High
-	limit := c.Cap
-	ratio, advantage := r.Ratio[:len(loss)], r.Advantage[:len(loss)]
-	dloss = dloss[:len(loss)]
-	for i, x := range ratio {
-		a := advantage[i]
-		var l, d float64
-		switch {
-		case a > 0:
-			if x <= high {
-				l = -x * a
-				d = l
-			} else {
-				l = -high * a
-			}
-		case a < 0:
-			switch {
-			case x < low:
-				l = -low * a
-			case limit != 0 && x > limit:
-				l = -limit * a
-			default:
-				l = -x * a
-				d = l
-			}
-		}
-		loss[i], dloss[i] = l, d
+	b := pass.Bounds{Low: 1 - c.Low, High: 1 + c.High, Cap: c.Cap}
+	if c.Cap == 0 {
+		b.Cap = math.Inf(1)
 	}
+	pass.Clip(loss, dloss, r.Ratio, r.Advantage, b)
 }
+
+func (Clip) tokenwise() bool { return true }
 
 // Needs implements Needer: nothing.
 func (c Clip) Needs() Fields { return 0 }

@@ -39,7 +39,7 @@ type Evaluator[F Float] struct {
 
 // worker evaluates a run of consecutive responses.
 type worker[F Float] struct {
-	scratch
+	scratch[F]
 	stats    Stats
 	from, to int   // responses
 	err      error // of the first bad response
@@ -150,6 +150,7 @@ func (e *Evaluator[F]) prepare(dst Gradient[F], o *Objective, b *Batch[F], t *To
 	if !finite(e.Scale) {
 		return &BatchError{"Evaluator.Scale", fmt.Sprintf("%v: want a finite number", e.Scale)}
 	}
+	rd.tokenwise = o.tokenwise()
 	e.reading, e.totals, e.dst, e.add = rd, t, dst, add
 	e.scale = e.Scale
 	if e.scale == 0 {
@@ -237,18 +238,19 @@ func Observe[F Float](s *Sample, o *Objective, b *Batch[F]) error {
 	if len(s.rules) != len(rules) {
 		return &BatchError{"Sample", "was filled for an objective with other rules"}
 	}
-	var w scratch
+	var w scratch[F]
 	for i := range b.Len() {
 		w.skip = nil
+		n := 0
 		for {
-			if _, err = rd.ratios(&w, i); err == nil || o.NonFinite != Drop || !rd.drop(&w, i, err) {
+			if n, err = rd.whole(&w, i); err == nil || o.NonFinite != Drop || !rd.drop(&w, i, err) {
 				break
 			}
 		}
 		if err != nil {
 			return err
 		}
-		if w.r.Len() == 0 {
+		if n == 0 {
 			continue
 		}
 		for k, rule := range rules {

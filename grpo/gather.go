@@ -1,6 +1,10 @@
 package grpo
 
-import "math"
+import (
+	"math"
+
+	"github.com/grouprl/grouprl/grpo/internal/pass"
+)
 
 // reading is what an objective reads of a batch.
 type reading[F Float] struct {
@@ -9,6 +13,8 @@ type reading[F Float] struct {
 	checked Fields // declared by a part: a non-finite value is an error by name
 	given   Fields // filled in for the rules: checked, and whatever undeclared rules may read
 	coupled bool   // a value that is dropped takes its whole response along
+
+	tokenwise bool // a response may go through in blocks, and nothing but its ratios is looked at
 }
 
 // read checks an objective against a batch: part by part, then field by field.
@@ -110,128 +116,18 @@ func (rd *reading[F]) available() (f Fields) {
 	return f
 }
 
-// scratch is the working memory of one worker. Its slices hold one response.
-type scratch struct {
-	r      Response
-	tokens []int  // index into [T] of each counted token, if they are not consecutive
-	skip   []bool // [response's tokens] dropped by NonFinite; nil: none yet
-	from   int    // first token of the response
-	bad    []int  // counted tokens that the last error was about
-
-	memory                                []float64
-	old, rollout, ref, entropy, advantage []float64
-	lp, d, q, logRatio, ratio             []float64
-	loss, dloss, weight, grad             []float64
-	klValue, klSlope, tmp                 []float64
-	inside, held                          []bool
-	bounded                               bool // Clamp or Cap: inside is in use
-}
-
-const scratchSlices = 17
-
-// grow makes room for responses of n tokens.
-func (s *scratch) grow(n int) {
-	if cap(s.lp) < n {
-		n += n / 8
-		s.memory = make([]float64, scratchSlices*n)
-		for i, p := range s.floats() {
-			*p = s.memory[i*n : (i+1)*n : (i+1)*n]
-		}
-		s.inside = make([]bool, n)
-		s.held = make([]bool, n)
-		s.tokens = make([]int, n)
-	}
-}
-
-func (s *scratch) floats() [scratchSlices]*[]float64 {
-	return [...]*[]float64{
-		&s.old, &s.rollout, &s.ref, &s.entropy, &s.advantage, &s.lp, &s.d, &s.q, &s.logRatio, &s.ratio,
-		&s.loss, &s.dloss, &s.weight, &s.grad, &s.klValue, &s.klSlope, &s.tmp,
-	}
-}
-
-// resize sets the length of every slice.
-func (s *scratch) resize(n int) {
-	for _, p := range s.floats() {
-		*p = (*p)[:n]
-	}
-	s.inside, s.held = s.inside[:n], s.held[:n]
-}
-
-// at returns the index into [T] of counted token t.
-func (s *scratch) at(t int) int {
-	if len(s.tokens) > 0 {
-		return s.tokens[t]
-	}
-	return s.from + t
-}
-
-// gather packs the counted tokens of response i into s and s.r. length is their
-// number with those that NonFinite dropped.
-func (rd *reading[F]) gather(s *scratch, i int) (length int, err error) {
-	b := rd.b
-	from, to := b.Offsets[i], b.Offsets[i+1]
-	s.grow(to - from)
-	s.from = from
-	s.tokens = s.tokens[:0]
-	n := to - from
-	length = n
-	if len(b.Mask) > 0 || s.skip != nil {
-		n, length = 0, 0
-		s.tokens = s.tokens[:to-from]
-		for t := from; t < to; t++ {
-			if len(b.Mask) > 0 && !b.Mask[t] {
-				continue
-			}
-			length++
-			if s.skip == nil || !s.skip[t-from] {
-				s.tokens[n] = t
-				n++
-			}
-		}
-		s.tokens = s.tokens[:n]
-		if n == to-from {
-			s.tokens = s.tokens[:0] // consecutive after all
-		}
-	}
-	s.resize(n)
-	s.r = Response{Length: length, Reward: math.NaN()}
-	if n == 0 {
-		return length, nil
-	}
-	r := &s.r
-	finite := pack(s.lp, b.LogProbs, s)
-	r.LogProb = s.lp
-	take := func(dst []float64, src []F, f Fields) []float64 {
-		if rd.given&f == 0 || len(src) == 0 {
-			return nil
-		}
-		if !pack(dst, src, s) && rd.checked&f != 0 {
-			finite = false
-		}
-		return dst
-	}
-	r.Old = take(s.old, b.OldLogProbs, FieldOld)
-	if r.Old == nil {
-		r.Old = s.lp
-	}
-	r.Rollout = take(s.rollout, b.RolloutLogProbs, FieldRollout)
-	r.Ref = take(s.ref, b.RefLogProbs, FieldRef)
-	r.Entropy = take(s.entropy, b.Entropies, FieldEntropy)
-	r.Anchor = [...][]float64{Old: r.Old, Rollout: r.Rollout, Current: s.lp}[rd.o.Ratio.Anchor]
-	if len(b.TokenAdvantages) > 0 {
-		finite = pack(s.advantage, b.TokenAdvantages, s) && finite
-	} else {
-		a := b.Advantages[i]
-		finite = finite && a-a == 0
-		for t := range s.advantage {
-			s.advantage[t] = a
-		}
-	}
-	r.Advantage = s.advantage
+// gather prepares counted tokens lo to hi-1 of response i: s.d becomes their log-ratios
+// and s.x the KL term's, both added to s.sums, and s.r what the rules see but for the
+// ratio. Log-probabilities are unpacked only for rules that may look at them.
+func (rd *reading[F]) gather(s *scratch[F], i, lo, hi int) error {
+	s.lo = lo
+	s.resize(hi - lo)
+	b, o, r := rd.b, rd.o, &s.r
+	*r = Response{Length: s.length, Reward: math.NaN(), Advantage: s.advantage}
+	ok := s.advantages(b, i)
 	if len(b.Rewards) > 0 {
 		r.Reward = b.Rewards[i]
-		finite = finite && (rd.checked&FieldRewards == 0 || r.Reward-r.Reward == 0)
+		ok = ok && (rd.checked&FieldRewards == 0 || finite(r.Reward))
 	}
 	if len(b.Groups) > 0 {
 		r.Group = b.Groups[i]
@@ -239,89 +135,107 @@ func (rd *reading[F]) gather(s *scratch, i int) (length int, err error) {
 	if len(b.Keys) > 0 {
 		r.key = b.Keys[i]
 	}
-	if !finite {
-		return length, rd.firstBad(s, i)
-	}
-	return length, nil
-}
 
-// pack copies the counted tokens of src to dst and reports whether all are finite.
-func pack[F Float](dst []float64, src []F, s *scratch) bool {
-	bad := 0.0
-	if len(s.tokens) > 0 {
-		for t, k := range s.tokens {
-			x := float64(src[k])
-			dst[t] = x
-			bad += x - x
+	lp := s.column(columnLogProbs, b.LogProbs)
+	old, rollout, ref, entropy := lp, []F(nil), []F(nil), []F(nil)
+	offPolicy := rd.given&FieldOld != 0 && len(b.OldLogProbs) > 0
+	if offPolicy {
+		old = s.column(columnOld, b.OldLogProbs)
+	}
+	if rd.given&FieldRollout != 0 {
+		rollout = s.column(columnRollout, b.RolloutLogProbs)
+	}
+	if rd.given&FieldRef != 0 {
+		ref = s.column(columnRef, b.RefLogProbs)
+	}
+	if rd.given&FieldEntropy != 0 {
+		entropy = s.column(columnEntropies, b.Entropies)
+	}
+
+	unpack := func(dst []float64, src []F, f Fields) []float64 {
+		if len(src) == 0 {
+			return nil
 		}
-		return bad == 0
+		if !pass.Widen(dst, src) && rd.checked&f != 0 {
+			ok = false
+		}
+		return dst
 	}
-	src = src[s.from : s.from+len(dst)]
-	for t, x := range src {
-		x := float64(x)
-		dst[t] = x
-		bad += x - x
+	r.Entropy = unpack(s.entropy, entropy, FieldEntropy)
+	if !rd.tokenwise {
+		r.LogProb = unpack(s.lp, lp, 0)
+		r.Old = r.LogProb
+		if offPolicy {
+			r.Old = unpack(s.old, old, FieldOld)
+		}
+		r.Rollout = unpack(s.rollout, rollout, FieldRollout)
+		r.Ref = unpack(s.ref, ref, FieldRef)
+		r.Anchor = [...][]float64{Old: r.Old, Rollout: r.Rollout, Current: r.LogProb}[o.Ratio.Anchor]
 	}
-	return bad == 0
+
+	pass.Subtract(s.d, lp, [...][]F{Old: old, Rollout: rollout, Current: lp}[o.Ratio.Anchor], &s.sums.logRatio)
+	ok = ok && finite(s.sums.logRatio.Sum())
+	if o.KL.on() {
+		pass.Subtract(s.x, [...][]F{AgainstRef: ref, AgainstOld: old, AgainstRollout: rollout}[o.KL.Against], lp, &s.sums.other)
+		ok = ok && finite(s.sums.other.Sum())
+	}
+	if ok {
+		return nil
+	}
+	if err := rd.firstBad(s, i); err != nil {
+		return err
+	}
+	if !finite(s.sums.logRatio.Sum()) { // of finite numbers: float64 overflows
+		return s.badToken("LogRatio", i, s.d, func(t int) bool { return !finite(s.d[t]) })
+	}
+	return nil // what overflows in the KL term is found there
 }
 
-// firstBad finds the first non-finite value of a gathered response, token by
-// token, and lists all its bad tokens in s.bad.
-func (rd *reading[F]) firstBad(s *scratch, i int) error {
-	r := &s.r
-	if len(rd.b.TokenAdvantages) == 0 && !finite(rd.b.Advantages[i]) {
-		return &ValueError{"Advantages", i, -1, rd.b.Advantages[i]}
+// firstBad finds the first non-finite value that the objective reads in the block,
+// token by token, and lists all its bad tokens in s.bad.
+func (rd *reading[F]) firstBad(s *scratch[F], i int) error {
+	b := rd.b
+	if len(b.TokenAdvantages) == 0 && !finite(b.Advantages[i]) {
+		return &ValueError{"Advantages", i, -1, b.Advantages[i]}
 	}
-	if rd.checked&FieldRewards != 0 && !finite(r.Reward) {
-		return &ValueError{"Rewards", i, -1, r.Reward}
+	if rd.checked&FieldRewards != 0 && !finite(s.r.Reward) {
+		return &ValueError{"Rewards", i, -1, s.r.Reward}
 	}
 	columns := [...]struct {
-		name string
-		x    []float64
-		read bool
+		name  string
+		x     []F
+		field Fields
 	}{
-		{"LogProbs", r.LogProb, true},
-		{"OldLogProbs", r.Old, rd.checked&FieldOld != 0 && len(rd.b.OldLogProbs) > 0},
-		{"RolloutLogProbs", r.Rollout, rd.checked&FieldRollout != 0},
-		{"RefLogProbs", r.Ref, rd.checked&FieldRef != 0},
-		{"Entropies", r.Entropy, rd.checked&FieldEntropy != 0},
-		{"TokenAdvantages", r.Advantage, len(rd.b.TokenAdvantages) > 0},
+		{"LogProbs", b.LogProbs, 0}, {"OldLogProbs", b.OldLogProbs, FieldOld},
+		{"RolloutLogProbs", b.RolloutLogProbs, FieldRollout}, {"RefLogProbs", b.RefLogProbs, FieldRef},
+		{"Entropies", b.Entropies, FieldEntropy},
 	}
 	s.bad = s.bad[:0]
 	var first error
-	for t := range r.LogProb {
+	for t, a := range s.advantage {
+		token := s.at(t)
+		name, bad := "TokenAdvantages", a
 		for _, c := range columns {
-			if c.read && !finite(c.x[t]) {
-				if first == nil {
-					first = &ValueError{c.name, i, s.at(t), c.x[t]}
-				}
-				s.bad = append(s.bad, t)
+			if len(c.x) > 0 && (c.field == 0 || rd.checked&c.field != 0) && !finite(float64(c.x[token])) {
+				name, bad = c.name, float64(c.x[token])
 				break
 			}
 		}
+		if finite(bad) {
+			continue
+		}
+		if first == nil {
+			first = &ValueError{name, i, token, bad}
+		}
+		s.bad = append(s.bad, t)
 	}
 	return first
-}
-
-// badToken returns a *ValueError for the first token t of response i for which
-// isBad(t), with x[t] as its value, and lists all such tokens in s.bad.
-func (s *scratch) badToken(field string, i int, x []float64, isBad func(t int) bool) error {
-	s.bad = s.bad[:0]
-	for t := range x {
-		if isBad(t) {
-			s.bad = append(s.bad, t)
-		}
-	}
-	if len(s.bad) == 0 { // each is finite but their sum is not
-		return &ValueError{field, i, -1, sum(x)}
-	}
-	return &ValueError{field, i, s.at(s.bad[0]), x[s.bad[0]]}
 }
 
 // drop marks the tokens that err is about, or the whole response where tokens are
 // coupled, to be left out of the next attempt. It returns false if err is of
 // another kind.
-func (rd *reading[F]) drop(s *scratch, i int, err error) bool {
+func (rd *reading[F]) drop(s *scratch[F], i int, err error) bool {
 	v, ok := err.(*ValueError)
 	if !ok {
 		return false
@@ -344,5 +258,3 @@ func (rd *reading[F]) drop(s *scratch, i int, err error) bool {
 	}
 	return true
 }
-
-func finite(x float64) bool { return x-x == 0 }

@@ -70,6 +70,8 @@ func (f frozenGPPO) Loss(loss, dloss []float64, r *Response) {
 	}
 }
 
+func (GPPO) tokenwise() bool { return true }
+
 // Needs implements Needer: nothing.
 func (GPPO) Needs() Fields { return 0 }
 

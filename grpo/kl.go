@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/grouprl/grouprl/grpo/internal/pass"
 	"github.com/grouprl/grouprl/internal/vexp"
 )
 
@@ -90,16 +91,7 @@ func (k KLEstimator) at(x, e float64) (value, slope float64) {
 	case K2:
 		return 0.5 * x * x, -x
 	}
-	return k3(x, e)
-}
-
-// k3 returns e - 1 - x and 1 - e for e = exp(x).
-func k3(x, e float64) (value, slope float64) {
-	if x < 1./1024 && x > -1./1024 { // e - 1 - x would cancel: its series
-		value = x * x * (1./2 + x*(1./6+x*(1./24+x/120)))
-		return value, -(x + value)
-	}
-	return e - 1 - x, 1 - e
+	return pass.K3At(x, e)
 }
 
 // KLGradient says what the derivative of a KL term is.
@@ -216,44 +208,44 @@ func (k *KL) validate() error {
 	return nil
 }
 
-// term writes f_t k_t to value and its derivative to slope, for one response, and
-// returns the unweighted sum of k. scratch is [n].
-func (k *KL) term(value, slope, scratch []float64, r *Response) {
-	lp := r.LogProb
-	other := [...][]float64{AgainstRef: r.Ref, AgainstOld: r.Old, AgainstRollout: r.Rollout}[k.Against]
-	x := value // until the estimate takes its place
-	for t := range x {
-		x[t] = other[t] - lp[t]
-		if b := k.InputBound; b > 0 && math.Abs(x[t]) > b {
-			x[t] = math.Copysign(b, x[t])
+// term writes f_t k_t to value and its derivative to slope, for one response of which
+// x is other - lp. scratch is [n].
+func (k *KL) term(value, slope, scratch, x []float64, r *Response) {
+	input := x
+	if b := k.InputBound; b > 0 {
+		input = value // until the estimate takes its place
+		for t, x := range x {
+			input[t] = max(min(x, b), -b)
 		}
 	}
 	if k.Estimator == K3 {
-		vexp.Exp(scratch, x)
+		vexp.Exp(scratch, input)
 	}
-	bounded := k.InputBound > 0 || k.OutputBound > 0
-	if k.Estimator == K3 && k.Gradient == EstimatorGradient && !bounded {
-		slope = slope[:len(x)]
-		for t, e := range scratch[:len(x)] {
-			value[t], slope[t] = k3(x[t], e)
-		}
-		x = nil // done
+	if k.Estimator == K3 && k.Gradient == EstimatorGradient && k.InputBound == 0 && k.OutputBound == 0 {
+		pass.K3(value, slope, x, scratch)
+	} else {
+		k.estimate(value, slope, scratch, input, x)
 	}
-	for t, x := range x {
-		v, d := k.Estimator.at(x, scratch[t])
+	if k.Factor.Mode != NoFactor {
+		k.Factor.apply(value, slope, scratch, r)
+	}
+}
+
+// estimate is term before its factor: any estimator, gradient and bounds. input is x
+// within its bounds and may be value, e is exp(input).
+func (k *KL) estimate(value, slope, e, input, x []float64) {
+	for t, y := range input {
+		v, d := k.Estimator.at(y, e[t])
 		if k.Gradient == K2Gradient {
-			d = -x
+			d = -y
 		}
 		if b := k.OutputBound; b > 0 && math.Abs(v) > b {
 			v, d = math.Copysign(b, v), 0
 		}
-		if b := k.InputBound; b > 0 && math.Abs(other[t]-lp[t]) > b {
+		if y != x[t] { // at the input's bound
 			d = 0
 		}
 		value[t], slope[t] = v, d
-	}
-	if k.Factor.Mode != NoFactor {
-		k.Factor.apply(value, slope, scratch, r)
 	}
 }
 
@@ -266,7 +258,7 @@ func (f KLFactor) apply(value, slope, ratio []float64, r *Response) {
 		ratio[t] = r.LogProb[t] - anchor[t]
 	}
 	if f.Level == SequenceLevel {
-		mean := sum(ratio) / n
+		mean := pass.Sum(ratio) / n
 		for t := range ratio {
 			ratio[t] = mean
 		}

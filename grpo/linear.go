@@ -22,6 +22,8 @@ func (Linear) Loss(loss, dloss []float64, r *Response) {
 	}
 }
 
+func (Linear) tokenwise() bool { return true }
+
 // Needs implements Needer: nothing.
 func (Linear) Needs() Fields { return 0 }
 

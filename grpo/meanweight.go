@@ -3,6 +3,8 @@ package grpo
 import (
 	"errors"
 	"fmt"
+
+	"github.com/grouprl/grouprl/grpo/internal/pass"
 )
 
 func init() { Register("mean_weight", MeanWeight{}) }
@@ -41,7 +43,7 @@ func (m MeanWeight) Observe(s *Sample, r *Response) {
 	}
 	m.Of.Weigh(w, r)
 	if m.ByResponse {
-		s.Add(sum(w) / (float64(len(w)) + m.Epsilon))
+		s.Add(pass.Sum(w) / (float64(len(w)) + m.Epsilon))
 		return
 	}
 	for _, x := range w {

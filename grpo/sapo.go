@@ -48,6 +48,8 @@ func (s SAPO) Loss(loss, dloss []float64, r *Response) {
 // Held implements Holder: nothing is, the gate is smooth.
 func (SAPO) Held(held []bool, _ *Response) { clear(held) }
 
+func (SAPO) tokenwise() bool { return true }
+
 // Needs implements Needer: nothing.
 func (SAPO) Needs() Fields { return 0 }
 

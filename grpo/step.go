@@ -1,34 +1,62 @@
 package grpo
 
 import (
+	"github.com/grouprl/grouprl/grpo/internal/pass"
 	"github.com/grouprl/grouprl/internal/vexp"
 )
 
-// ratios packs response i and computes its ratio: s.d holds the token log-ratios,
-// s.r.LogRatio and s.r.Ratio what the rules see, and s.inside where the derivative
-// passes the bounds, if there are any.
-func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
-	length, err = rd.gather(s, i)
-	n := len(s.lp)
-	if err != nil || n == 0 {
-		return length, err
+// An evaluation is a handful of passes over the tokens of a response. Each is one loop,
+// named here in their order; those of package pass have a kernel beside their Go.
+//
+//	choose      which tokens count                                   scratch.go
+//	gather      log-ratios (pass.Subtract), columns that rules read  gather.go
+//	ratios      level and bounds, vexp.Exp                           step.go
+//	Loss        the surrogate and its derivative                     clip.go (pass.Clip) and its like
+//	heldCounts  pass.Held: the clip fractions                        step.go
+//	weigh       the product of the weights, if there are any         weight.go
+//	measure     pass.Measure: loss, ratio statistics                 step.go
+//	term        the KL term, vexp.Exp and pass.K3                    kl.go
+//	write       shares, coefficients, rounding: pass.Narrow          step.go
+//
+// Where every part looks at one token at a time (tokenwise), they run over blocks of a
+// response that stay in the processor's first cache, else over the response as one
+// block. Sums are lanes of the whole response, so that both give the same bits.
+
+// blockTokens is the length of a block, a multiple of 8.
+const blockTokens = 512
+
+// A tokenwise rule looks at the LogRatio, Ratio and Advantage of one token at a time
+// and at nothing else of a Response, whose other slices are then nil.
+type tokenwise interface{ tokenwise() bool }
+
+func isTokenwise(rule any) bool {
+	t, ok := rule.(tokenwise)
+	return ok && t.tokenwise()
+}
+
+// tokenwise reports whether an objective may take a response in blocks.
+func (o *Objective) tokenwise() bool {
+	return o.Ratio.Level == TokenLevel && len(o.Weights) == 0 && isTokenwise(o.Surrogate) && o.KL.Factor.Mode == NoFactor
+}
+
+// ratios gathers counted tokens lo to hi-1 of response i and computes their ratio:
+// s.d holds the token log-ratios, s.r.LogRatio and s.r.Ratio what the rules see, and
+// s.inside where the derivative passes the bounds, if there are any.
+func (rd *reading[F]) ratios(s *scratch[F], i, lo, hi int) error {
+	if err := rd.gather(s, i, lo, hi); err != nil {
+		return err
 	}
 	r, spec := &s.r, &rd.o.Ratio
-	r.LogRatio, r.Ratio = s.logRatio, s.ratio
-	r.plain = spec.Level == TokenLevel && !spec.bounded()
+	r.LogRatio, r.Ratio = s.d, s.ratio
 	r.spare = scratchpad{tmp: s.tmp, side: [...][]float64{s.klValue, s.klSlope}, held: s.grad}
-	lp, d := s.lp[:n], s.d[:n]
-	for t, x := range r.Anchor[:n] {
-		d[t] = lp[t] - x
-	}
-	if !finite(sum(s.d)) {
-		return length, s.badToken("LogRatio", i, s.d, func(t int) bool { return !finite(s.d[t]) })
+	s.bounded = spec.bounded()
+	if r.plain = spec.Level == TokenLevel && !s.bounded; r.plain {
+		vexp.Exp(s.ratio, s.d)
+		return nil
 	}
 	q := s.d
-	if s.bounded = spec.bounded(); s.bounded {
-		for t := range s.inside {
-			s.inside[t] = true
-		}
+	for t := range s.inside {
+		s.inside[t] = true
 	}
 	if spec.Clamp.on() {
 		q = s.q
@@ -36,12 +64,13 @@ func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
 			q[t], s.inside[t] = spec.Clamp.apply(d, s.advantage[t])
 		}
 	}
+	r.LogRatio = s.logRatio
 	if spec.Level == TokenLevel {
 		copy(s.logRatio, q)
 	} else {
-		x := sum(q)
+		x := pass.Sum(q)
 		if spec.Level == SequenceLevel || spec.Level == SequenceTokenLevel {
-			x /= float64(n)
+			x /= float64(len(q))
 		}
 		for t := range s.logRatio {
 			s.logRatio[t] = x
@@ -56,7 +85,7 @@ func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
 	}
 	if spec.Level == TokenLevel {
 		vexp.Exp(s.ratio, s.logRatio)
-		return length, nil
+		return nil
 	}
 	for t, x := range s.logRatio {
 		if t > 0 && x == s.logRatio[t-1] { // else a pessimistic cap with token advantages
@@ -65,125 +94,169 @@ func (rd *reading[F]) ratios(s *scratch, i int) (length int, err error) {
 			vexp.Exp(s.ratio[t:t+1], s.logRatio[t:t+1])
 		}
 	}
-	return length, nil
+	return nil
 }
 
 func (r *Ratio) bounded() bool { return r.Clamp.on() || r.Cap.on() }
 
-// attempt evaluates response i and writes its rows of the gradient. It is the whole
-// mathematics of an objective, once:
-//
-//	g_t = Share (w_t l'_t through the level) + Coefficient Share_KL k'_t
-func (w *worker[F]) attempt(e *Evaluator[F], i int) error {
-	rd, s := &e.reading, &w.scratch
-	o := rd.o
-	length, err := rd.ratios(s, i)
-	if err != nil {
-		return err
+// whole is ratios over a response as one block. n is the number of its tokens.
+func (rd *reading[F]) whole(s *scratch[F], i int) (n int, err error) {
+	s.sums.reset()
+	if n = rd.choose(s, i); n > 0 {
+		err = rd.ratios(s, i, 0, n)
 	}
-	n := len(s.lp)
-	if n == 0 {
-		e.clearRows(s, i)
-		w.stats.skipped(length)
-		return nil
-	}
+	return n, err
+}
+
+// shares are what the terms of a response are multiplied by, coefficients included.
+type shares struct{ surrogate, kl, entropy float64 }
+
+// shares returns those of response i.
+func (e *Evaluator[F]) shares(i, length int) (sh shares, err error) {
+	o := e.reading.o
 	counts, err := e.counts(i, length)
 	if err != nil {
+		return sh, err
+	}
+	sh.surrogate = o.Aggregation.Share(counts)
+	if !finite(sh.surrogate) {
+		return sh, &ValueError{"Share", i, -1, sh.surrogate}
+	}
+	other := func(a Aggregation) float64 {
+		if a == nil {
+			return sh.surrogate
+		}
+		return a.Share(counts)
+	}
+	if o.KL.on() {
+		if sh.kl = o.KL.Coefficient * other(o.KL.Aggregation); !finite(sh.kl) {
+			return sh, &ValueError{"KL", i, -1, sh.kl}
+		}
+	}
+	if o.Entropy.on() {
+		sh.entropy = -o.Entropy.Coefficient * other(o.Entropy.Aggregation)
+	}
+	return sh, nil
+}
+
+// attempt evaluates response i: its rows of the gradient and its part of the Stats.
+func (w *worker[F]) attempt(e *Evaluator[F], i int) error {
+	rd, s := &e.reading, &w.scratch
+	n := rd.choose(s, i)
+	e.clearRows(s, i, n)
+	if n == 0 {
+		w.stats.skipped(s.length)
+		return nil
+	}
+	sh, err := e.shares(i, s.length)
+	if err != nil {
 		return err
 	}
-	share := o.Aggregation.Share(counts)
-	if !finite(share) {
-		return &ValueError{"Share", i, -1, share}
+	step := n
+	if rd.tokenwise && !e.add { // which could not be taken back
+		step = min(n, blockTokens)
 	}
+	err = w.blocks(e, i, n, step, sh)
+	if err != nil && step < n {
+		err = w.blocks(e, i, n, n, sh) // finds the first bad token, and all
+	}
+	if err != nil {
+		return err
+	}
+	w.count(rd.o, n, sh)
+	return nil
+}
 
-	// Surrogate and weights: s.loss and s.dloss.
+// blocks evaluates the n tokens of response i, step at a time.
+func (w *worker[F]) blocks(e *Evaluator[F], i, n, step int, sh shares) error {
+	w.sums.reset()
+	for lo := 0; lo < n; lo += step {
+		if err := w.block(e, i, lo, min(lo+step, n), sh); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// block is the whole mathematics of an objective, once, for counted tokens lo to hi-1
+// of response i:
+//
+//	g_t = Share (w_t l'_t through the level) + Coefficient Share_KL k'_t
+func (w *worker[F]) block(e *Evaluator[F], i, lo, hi int, sh shares) error {
+	rd, s := &e.reading, &w.scratch
+	o := rd.o
+	if err := rd.ratios(s, i, lo, hi); err != nil {
+		return err
+	}
 	if err := s.surrogate(o, i); err != nil {
 		return err
 	}
-	surrogate := share * sum(s.loss)
-
-	// The level's chain rule: s.grad.
-	level := o.Ratio.Level
-	switch {
-	case level.Shared():
-		g := share * sum(s.dloss)
-		if level == SequenceLevel {
-			g /= float64(n)
+	f := pass.Factors{Share: sh.surrogate, KL: sh.kl, Scale: e.scale}
+	if o.Ratio.Level.Shared() {
+		g := sh.surrogate * s.sums.Slope.Sum()
+		if o.Ratio.Level == SequenceLevel {
+			g /= float64(len(s.dloss))
 		}
-		for t := range s.grad {
-			s.grad[t] = g
+		for t := range s.dloss {
+			s.dloss[t] = g
 		}
-	default:
-		for t, d := range s.dloss {
-			s.grad[t] = share * d
-		}
+		f.Share = 1
 	}
 	if s.bounded && !detached(o.Surrogate) {
 		for t, inside := range s.inside {
 			if !inside {
-				s.grad[t] = 0
+				s.dloss[t] = 0
 			}
 		}
 	}
-
-	// KL and entropy, each with its own share.
-	var kl, klTerm float64
+	var slope []float64
 	if o.KL.on() {
-		klShare := share
-		if o.KL.Aggregation != nil {
-			klShare = o.KL.Aggregation.Share(counts)
-		}
-		o.KL.term(s.klValue, s.klSlope, s.tmp, &s.r)
-		kl = sum(s.klValue)
-		if slope := sum(s.klSlope); !finite(kl) || !finite(slope) || !finite(klShare) {
+		slope = s.klSlope
+		o.KL.term(s.klValue, slope, s.tmp, s.x, &s.r)
+		s.sums.kl.Add(s.klValue)
+		s.sums.klSlope.Add(slope)
+		if !finite(s.sums.kl.Sum()) || !finite(s.sums.klSlope.Sum()) {
 			return s.badToken("KL", i, s.klValue, func(t int) bool { return !finite(s.klValue[t]) || !finite(s.klSlope[t]) })
 		}
-		c := o.KL.Coefficient * klShare
-		klTerm = c * kl
-		for t, slope := range s.klSlope {
-			s.grad[t] += float64(c * slope)
-		}
 	}
-	var entropy, entropyTerm, entropySlope float64
 	if o.Entropy.on() {
-		entropyShare := share
-		if o.Entropy.Aggregation != nil {
-			entropyShare = o.Entropy.Aggregation.Share(counts)
-		}
-		entropy = sum(s.r.Entropy)
-		entropySlope = -o.Entropy.Coefficient * entropyShare
-		entropyTerm = entropySlope * entropy
+		s.sums.entropy.Add(s.r.Entropy)
 	}
+	if l := s.sums.terms(sh); !finite(l.surrogate) || !finite(l.kl) || !finite(l.entropy) {
+		return &ValueError{"Loss", i, -1, l.surrogate + l.kl + l.entropy}
+	}
+	return w.write(e, i, slope, f, sh.entropy)
+}
 
-	if !finite(surrogate) || !finite(klTerm) || !finite(entropyTerm) {
-		return &ValueError{"Loss", i, -1, surrogate + klTerm + entropyTerm}
-	}
-	if err := e.write(s, i, entropySlope); err != nil {
-		return err
-	}
+// terms are the parts of the loss that the tokens so far make.
+func (t *tally) terms(sh shares) shares {
+	return shares{sh.surrogate * t.Loss.Sum(), sh.kl * t.kl.Sum(), sh.entropy * t.entropy.Sum()}
+}
 
-	st := &w.stats
-	st.counts[countTokens] += int64(length)
-	st.counts[countDropped] += int64(length - n)
+// count adds a response of n tokens to the Stats.
+func (w *worker[F]) count(o *Objective, n int, sh shares) {
+	sums, st := &w.sums, &w.stats
+	terms := sums.terms(sh)
+	st.counts[countTokens] += int64(w.length)
+	st.counts[countDropped] += int64(w.length - n)
 	st.counts[countResponses]++
 	st.counts[countAll]++
-	st.sums[sumSurrogate].Add(surrogate)
+	st.sums[sumSurrogate].Add(terms.surrogate)
 	if o.KL.on() {
-		st.sums[sumKLTerm].Add(klTerm)
-		st.sums[sumKL].Add(kl)
+		st.sums[sumKLTerm].Add(terms.kl)
+		st.sums[sumKL].Add(sums.kl.Sum())
 		st.counts[countKL] += int64(n)
 	}
 	if o.Entropy.on() {
-		st.sums[sumEntropyTerm].Add(entropyTerm)
-		st.sums[sumEntropy].Add(entropy)
+		st.sums[sumEntropyTerm].Add(terms.entropy)
+		st.sums[sumEntropy].Add(sums.entropy.Sum())
 		st.counts[countEntropy] += int64(n)
 	}
 	if len(o.Weights) > 0 {
-		st.weights(s.weight)
+		st.weights(w.weight)
 	}
-	st.ratios(s, level == TokenLevel && !s.bounded)
-	st.held(s, o.Ratio.Clamp.on())
-	return nil
+	st.ratios(sums, n)
+	st.held(&sums.held)
 }
 
 // counts returns the counts of response i, of which length tokens count.
@@ -199,19 +272,13 @@ func (e *Evaluator[F]) counts(i, length int) (Counts, error) {
 	return e.totals.counts(int64(length), group, episode)
 }
 
-// surrogate fills s.loss and s.dloss, weights applied, and s.held. A token whose
-// advantage or weight is 0 may have any ratio; any other non-finite number is an
-// error.
-func (s *scratch) surrogate(o *Objective, i int) error {
+// surrogate fills s.loss and s.dloss, weights applied, and adds the block to the sums
+// of statistics. A token whose advantage or weight is 0 may have any ratio; any other
+// non-finite number is an error.
+func (s *scratch[F]) surrogate(o *Objective, i int) error {
 	r := &s.r
 	o.Surrogate.Loss(s.loss, s.dloss, r)
-	if h, ok := o.Surrogate.(Holder); ok {
-		h.Held(s.held, r)
-	} else {
-		for t, d := range s.dloss {
-			s.held[t] = d == 0
-		}
-	}
+	s.heldCounts(o)
 	if len(o.Weights) > 0 {
 		if err := s.weigh(o.Weights, i); err != nil {
 			return err
@@ -225,7 +292,13 @@ func (s *scratch) surrogate(o *Objective, i int) error {
 			}
 		}
 	}
-	if !finite(sum(s.ratio)) {
+	own := s.ratio // exp(d) of each token
+	if !r.plain {
+		own = s.tmp
+		vexp.Exp(own, s.d)
+	}
+	pass.Measure(&s.sums.Moments, s.ratio, own, s.d, s.loss, s.dloss)
+	if !finite(s.sums.Ratio.Sum()) {
 		matters := func(t int) bool {
 			return !finite(s.ratio[t]) && s.advantage[t] != 0 && (len(o.Weights) == 0 || s.weight[t] != 0)
 		}
@@ -235,33 +308,57 @@ func (s *scratch) surrogate(o *Objective, i int) error {
 			}
 		}
 	}
-	if !finite(sum(s.loss)) || !finite(sum(s.dloss)) {
+	if !finite(s.sums.Loss.Sum()) || !finite(s.sums.Slope.Sum()) {
 		return s.badToken("Loss", i, s.loss, func(t int) bool { return !finite(s.loss[t]) || !finite(s.dloss[t]) })
 	}
 	return nil
 }
 
-// write puts s.grad and the token losses to the response's rows.
-func (e *Evaluator[F]) write(s *scratch, i int, entropySlope float64) error {
-	o := e.reading.o
-	if e.scale != 1 {
-		for t := range s.grad {
-			s.grad[t] *= e.scale
+// heldCounts counts tokens at a bound, of the surrogate or of the ratio, by side and by
+// the sign of the advantage. A token that Clamp holds is on a side of its own.
+func (s *scratch[F]) heldCounts(o *Objective) {
+	slope, side := s.dloss, s.r.LogRatio
+	h, ok := o.Surrogate.(Holder)
+	if ok {
+		h.Held(s.still, &s.r)
+	}
+	if ok || s.bounded {
+		slope = s.tmp
+		for t, d := range s.dloss {
+			if !ok {
+				s.still[t] = d == 0
+			}
+			slope[t] = 1
+			if s.still[t] || s.bounded && !s.inside[t] {
+				slope[t] = 0
+			}
 		}
 	}
-	for _, g := range s.grad {
-		if x := F(g); x-x != 0 {
-			return s.badToken("Gradient", i, s.grad, func(t int) bool { return F(s.grad[t])-F(s.grad[t]) != 0 })
+	if o.Ratio.Clamp.on() {
+		side = s.grad
+		copy(side, s.r.LogRatio)
+		for t, d := range s.d {
+			if s.q[t] != d {
+				side[t] = d
+			}
 		}
 	}
-	e.clearRows(s, i)
-	put(e.dst.LogProbs, s, s.grad, e.add)
+	pass.Held(&s.sums.held, slope, side, s.advantage)
+}
+
+// write puts the block's gradient and token losses to their rows.
+func (w *worker[F]) write(e *Evaluator[F], i int, slope []float64, f pass.Factors, entropySlope float64) error {
+	s, o := &w.scratch, e.reading.o
+	if !s.put(e, e.dst.LogProbs, s.dloss, slope, f) {
+		pass.Narrow(s.grad, s.dloss, slope, f)
+		return s.badToken("Gradient", i, s.grad, func(t int) bool { return !finite(float64(F(s.grad[t]))) })
+	}
+	one := pass.Factors{Share: 1, Scale: 1}
 	if len(e.dst.Entropies) > 0 && o.Entropy.on() {
-		slope := entropySlope * e.scale
 		for t := range s.tmp {
-			s.tmp[t] = slope
+			s.tmp[t] = entropySlope * e.scale
 		}
-		put(e.dst.Entropies, s, s.tmp, e.add)
+		s.put(e, e.dst.Entropies, s.tmp, nil, one)
 	}
 	if len(e.dst.Losses) > 0 {
 		for t, l := range s.loss {
@@ -273,15 +370,15 @@ func (e *Evaluator[F]) write(s *scratch, i int, entropySlope float64) error {
 			}
 			s.loss[t] = l
 		}
-		put(e.dst.Losses, s, s.loss, e.add)
+		s.put(e, e.dst.Losses, s.loss, nil, one)
 	}
 	return nil
 }
 
-// clearRows clears the rows of response i, which put then overwrites in part.
-func (e *Evaluator[F]) clearRows(s *scratch, i int) {
+// clearRows clears the rows of response i unless all of them are overwritten.
+func (e *Evaluator[F]) clearRows(s *scratch[F], i, n int) {
 	from, to := e.reading.b.Offsets[i], e.reading.b.Offsets[i+1]
-	if e.add || len(s.lp) == to-from && len(e.dst.Entropies) == 0 {
+	if e.add || n == to-from && len(e.dst.Entropies) == 0 {
 		return
 	}
 	for _, x := range [...][]F{e.dst.LogProbs, e.dst.Entropies, e.dst.Losses} {
@@ -291,26 +388,37 @@ func (e *Evaluator[F]) clearRows(s *scratch, i int) {
 	}
 }
 
-// put writes one number a counted token to dst [T].
-func put[F Float](dst []F, s *scratch, x []float64, add bool) {
-	if len(dst) == 0 {
-		return
-	}
-	if !add && len(s.tokens) == 0 { // consecutive
-		dst = dst[s.from : s.from+len(x)]
-		for t, v := range x {
-			dst[t] = F(v)
+// put writes what pass.Narrow makes of x and y to the block's rows of dst [T], or adds
+// it. It reports whether all of it is finite, and then only touches rows that are not
+// consecutive or added to.
+func (s *scratch[F]) put(e *Evaluator[F], dst []F, x, y []float64, f pass.Factors) bool {
+	switch {
+	case e.add:
+		pass.Narrow(s.grad, x, y, f)
+		for _, g := range s.grad {
+			if !finite(float64(F(g))) {
+				return false
+			}
 		}
-		return
-	}
-	for t, v := range x {
-		k := s.at(t)
-		if add {
-			dst[k] = F(float64(dst[k]) + v)
-		} else {
-			dst[k] = F(v)
+		if len(dst) > 0 {
+			for t, g := range s.grad {
+				k := s.at(t)
+				dst[k] = F(float64(dst[k]) + g)
+			}
+		}
+	case len(s.tokens) == 0 && len(dst) > 0:
+		return pass.Narrow(dst[s.at(0):][:len(x)], x, y, f)
+	default:
+		if !pass.Narrow(s.out[:len(x)], x, y, f) {
+			return false
+		}
+		if len(dst) > 0 {
+			for t, g := range s.out[:len(x)] {
+				dst[s.at(t)] = g
+			}
 		}
 	}
+	return true
 }
 
 // skipped counts a response of which no token is left: masked, or all dropped.
@@ -342,82 +450,29 @@ func (st *Stats) weights(weight []float64) {
 	}
 }
 
-// ratios measures the ratio at its level and k1..k3 of the token log-ratios.
-// plain says that the ratio is exp(d) of its own token.
-func (st *Stats) ratios(s *scratch, plain bool) {
-	var x, xx, k1, k2, k3 float64
-	low, high := s.ratio[0], s.ratio[0]
-	own := s.ratio // exp(d) of each token
-	if !plain {
-		own = s.tmp
-		vexp.Exp(own, s.d)
-	}
-	for t, r := range s.ratio {
-		d := s.d[t]
-		x += r
-		xx += float64(r * r)
-		low, high = min(low, r), max(high, r)
-		k1 -= d
-		k2 += float64(d * d)
-		k3 += own[t] - 1 - d
-	}
-	k2 *= 0.5
+// ratios adds the ratio at its level and k1..k3 of the token log-ratios, of a response
+// of n tokens.
+func (st *Stats) ratios(sums *tally, n int) {
+	x, xx, k2, k3 := sums.Ratio.Sum(), sums.Square.Sum(), 0.5*sums.K2.Sum(), sums.K3.Sum()
 	if !finite(x) || !finite(xx) || !finite(k2) || !finite(k3) {
 		return
 	}
-	st.measure(low, high)
-	st.counts[countMeasured] += int64(len(s.ratio))
+	st.measure(sums.Range())
+	st.counts[countMeasured] += int64(n)
 	st.sums[sumRatio].Add(x)
 	st.sums[sumRatioSquared].Add(xx)
-	st.sums[sumK1].Add(k1)
+	st.sums[sumK1].Add(-sums.logRatio.Sum())
 	st.sums[sumK2].Add(k2)
 	st.sums[sumK3].Add(k3)
 }
 
-// held counts tokens at a bound by side and by the sign of the advantage.
-// clamped says that token log-ratios were bounded before their level.
-func (st *Stats) held(s *scratch, clamped bool) {
-	any := false
-	for t, held := range s.held {
-		if !held && !(s.bounded && !s.inside[t]) {
-			continue
-		}
-		a, d := s.advantage[t], s.logRatio[t]
-		if clamped && s.q[t] != s.d[t] {
-			d = s.d[t] // the token is held, on a side of its own
-		}
-		if a == 0 || d == 0 {
-			continue
-		}
-		any = true
-		switch {
-		case d < 0 && a < 0:
-			st.counts[countLowNegative]++
-		case d < 0:
-			st.counts[countLowPositive]++
-		case a < 0:
-			st.counts[countHighNegative]++
-		default:
-			st.counts[countHighPositive]++
-		}
-	}
-	if any {
+// held adds the tokens of a response that are at a bound.
+func (st *Stats) held(c *pass.HeldCounts) {
+	st.counts[countLowNegative] += c.LowNegative
+	st.counts[countLowPositive] += c.LowPositive
+	st.counts[countHighNegative] += c.HighNegative
+	st.counts[countHighPositive] += c.HighPositive
+	if *c != (pass.HeldCounts{}) {
 		st.counts[countHeldResponses]++
 	}
-}
-
-// sum adds in one fixed order: four lanes, then a tree.
-func sum(x []float64) float64 {
-	var a, b, c, d float64
-	for len(x) >= 4 {
-		a += x[0]
-		b += x[1]
-		c += x[2]
-		d += x[3]
-		x = x[4:]
-	}
-	for _, y := range x {
-		a += y
-	}
-	return (a + b) + (c + d)
 }

@@ -22,11 +22,15 @@ func Reject[F Float](mask []bool, b *Batch[F], w ...Weight) error {
 	if last := b.Offsets[b.Len()]; len(mask) < last {
 		return &BatchError{"mask", fmt.Sprintf("length %d, but the batch's tokens end at %d", len(mask), last)}
 	}
-	var s scratch
+	var s scratch[F]
 	for pass := range 2 { // first for errors, so that nothing is half-written
 		for i := range b.Len() {
-			if _, err := rd.ratios(&s, i); err != nil {
+			n, err := rd.whole(&s, i)
+			if err != nil {
 				return err
+			}
+			if n == 0 {
+				continue
 			}
 			if err := s.weigh(w, i); err != nil {
 				return err
@@ -45,7 +49,7 @@ func Reject[F Float](mask []bool, b *Batch[F], w ...Weight) error {
 }
 
 // weigh fills s.weight with the product of the weights, each finite and >= 0.
-func (s *scratch) weigh(weights []Weight, i int) error {
+func (s *scratch[F]) weigh(weights []Weight, i int) error {
 	for t := range s.weight {
 		s.weight[t] = 1
 	}

@@ -1,0 +1,208 @@
+package grpo_test
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouprl/grouprl/grpo"
+	"github.com/grouprl/grouprl/internal/simd"
+	"github.com/grouprl/grouprl/internal/vexp"
+)
+
+// What these tests pin: an objective whose parts look at one token at a time goes
+// through long responses in blocks, and through the vector kernels of this machine,
+// with the same gradients, losses, Stats and errors, to the last bit, as
+//
+//  1. the same rule through whole responses;
+//  2. plain Go;
+//  3. any other machine and build: the digest of a run is written down here.
+
+// wholeSurrogate is a surrogate of which the engine knows nothing but what it needs.
+type wholeSurrogate struct{ grpo.Surrogate }
+
+func (wholeSurrogate) Needs() grpo.Fields { return 0 }
+
+// wholeHolder is one that says what it holds.
+type wholeHolder struct {
+	wholeSurrogate
+	grpo.Holder
+}
+
+func whole(s grpo.Surrogate) grpo.Surrogate {
+	if h, ok := s.(grpo.Holder); ok {
+		return wholeHolder{wholeSurrogate{s}, h}
+	}
+	return wholeSurrogate{s}
+}
+
+// raggedBatch is made without transcendental functions, so that it is the same on
+// every machine: responses of 0 to 1700 tokens that begin anywhere, some masked, with
+// log-ratios of exactly 0, kink and -kink among others. bad of them are not finite.
+func raggedBatch[F grpo.Float](seed uint64, kink float64, bad int) grpo.Batch[F] {
+	rng := rand.New(rand.NewPCG(seed, 11))
+	b := grpo.Batch[F]{Offsets: []int{rng.IntN(9)}}
+	for i := range 6 {
+		n := []int{rng.IntN(4), rng.IntN(40), 512, 520 + rng.IntN(9), rng.IntN(1700), 1024}[rng.IntN(6)]
+		b.Offsets = append(b.Offsets, b.Offsets[i]+n)
+		a := float64(rng.IntN(9)-4) / 4
+		b.Advantages = append(b.Advantages, a)
+	}
+	if b.Offsets[6] == b.Offsets[0] {
+		b.Offsets[6]++
+	}
+	// Sixteenths, so that the differences below are exact.
+	sixteenths := func(n int) float64 { return float64(rng.IntN(n)) / 16 }
+	spread := func(width float64) float64 { return float64(width * (rng.Float64() - 0.5)) }
+	for range b.Offsets[6] + rng.IntN(5) {
+		lp := -sixteenths(80) + spread(1e-3)
+		old, ref := lp+spread(0.4), lp+spread(0.6)
+		switch rng.IntN(6) {
+		case 0:
+			lp = float64(F(lp))
+			old = lp
+		case 1:
+			lp = -sixteenths(80)
+			old = lp + []float64{kink, -kink}[rng.IntN(2)]
+		case 2:
+			ref = lp + spread(1e-3)
+		case 3:
+			old += spread(4)
+		}
+		b.LogProbs, b.OldLogProbs, b.RefLogProbs = append(b.LogProbs, F(lp)), append(b.OldLogProbs, F(old)), append(b.RefLogProbs, F(ref))
+		b.Entropies = append(b.Entropies, F(rng.Float64()))
+		b.RolloutLogProbs = append(b.RolloutLogProbs, F(math.NaN())) // nothing reads it
+		b.Mask = append(b.Mask, rng.IntN(4) != 0)
+		b.TokenAdvantages = append(b.TokenAdvantages, float64(rng.IntN(9)-4)/4)
+	}
+	switch seed % 3 {
+	case 0:
+		b.Mask = nil
+	case 1: // an end that does not count
+		for t := range b.Mask {
+			b.Mask[t] = t%700 < 600
+		}
+	}
+	if seed%2 == 0 {
+		b.TokenAdvantages = nil
+	} else {
+		b.Advantages = nil
+	}
+	for range bad {
+		field := [...][]F{b.LogProbs, b.OldLogProbs, b.RefLogProbs, b.Entropies}[rng.IntN(4)]
+		t := b.Offsets[0] + rng.IntN(b.Offsets[6]-b.Offsets[0])
+		field[t] = F([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 3e38, -1000}[rng.IntN(5)])
+	}
+	return b
+}
+
+// tokenwiseObjectives are evaluated in blocks. kink is a log-ratio at which the clip
+// has its bounds exactly.
+func tokenwiseObjectives(kink float64) map[string]grpo.Objective {
+	e := []float64{kink, -kink}
+	vexp.Exp(e, e)
+	clip := grpo.Clip{Low: 1 - e[1], High: e[0] - 1}
+	capped := clip
+	capped.Cap = 2
+	k3 := grpo.KL{Coefficient: 0.04}
+	return map[string]grpo.Objective{
+		"clip":             {Surrogate: clip, Aggregation: grpo.TokenMean{}},
+		"clip+k3":          {Surrogate: clip, KL: k3, Aggregation: grpo.TokenMean{}},
+		"clip, cap, mean":  {Surrogate: capped, KL: k3, Aggregation: grpo.ResponseMean{All: true}},
+		"clip+k2, bounds":  {Surrogate: clip, KL: grpo.KL{Coefficient: 1, Estimator: grpo.K2, InputBound: 0.2, Aggregation: grpo.ResponseSum{}}, Aggregation: grpo.Sum{}},
+		"clip, verl's k3":  {Surrogate: clip, KL: grpo.KL{Coefficient: 1, OutputBound: 0.1, Gradient: grpo.K2Gradient}, Aggregation: grpo.Sum{}},
+		"clip, log bounds": {Ratio: grpo.Ratio{Clamp: grpo.Clamp{Low: -1, High: 0.5}, Cap: grpo.Clamp{High: 0.4}}, Surrogate: clip, KL: k3, Aggregation: grpo.TokenMean{}},
+		"linear+entropy":   {Surrogate: grpo.Linear{}, Entropy: grpo.Entropy{Coefficient: 0.01}, Aggregation: grpo.TokenMean{}},
+		"sapo":             {Surrogate: grpo.SAPO{Positive: 1, Negative: 1.05}, KL: k3, Aggregation: grpo.TokenMean{}},
+		"gppo":             {Surrogate: grpo.GPPO{Low: 0.2, High: 0.2}, Aggregation: grpo.TokenMean{}},
+		"by sign": {Surrogate: grpo.BySign{Positive: clip, Negative: grpo.SAPO{Positive: 1, Negative: 1}}, KL: k3,
+			Aggregation: grpo.TokenMean{}},
+	}
+}
+
+// outcome is everything that an evaluation gives, as text and bits.
+func outcome[F grpo.Float](t *testing.T, o grpo.Objective, b grpo.Batch[F], add bool) []byte {
+	n := len(b.LogProbs)
+	dst := grpo.Gradient[F]{LogProbs: make([]F, n), Entropies: make([]F, n), Losses: make([]F, n)}
+	for _, x := range [...][]F{dst.LogProbs, dst.Entropies, dst.Losses} {
+		for i := range x {
+			x[i] = F(i%7) / 4
+		}
+	}
+	totals, err := grpo.Count(&o, &b)
+	require.NoError(t, err)
+	e := grpo.Evaluator[F]{Scale: 3}
+	eval := e.Eval
+	if add {
+		eval = e.Add
+	}
+	stats, err := eval(dst, &o, &b, &totals)
+	out := fmt.Append(nil, err)
+	encoded, err := stats.MarshalBinary()
+	require.NoError(t, err)
+	out = append(out, encoded...)
+	for _, x := range [...][]F{dst.LogProbs, dst.Entropies, dst.Losses} {
+		for _, v := range x {
+			out = binary.LittleEndian.AppendUint64(out, math.Float64bits(float64(v)))
+		}
+	}
+	return out
+}
+
+// forEachTier runs f on every tier of this machine.
+func forEachTier(t *testing.T, f func(t *testing.T)) {
+	chosen := simd.Chosen
+	defer func() { simd.Chosen = chosen }()
+	for _, tier := range simd.Tiers() {
+		simd.Chosen = tier
+		t.Run(tier.String(), f)
+	}
+}
+
+func TestBlocks(t *testing.T) {
+	t.Run("float32", testBlocks[float32])
+	t.Run("float64", testBlocks[float64])
+}
+
+func testBlocks[F grpo.Float](t *testing.T) {
+	const kink = 0.25
+	for name, o := range tokenwiseObjectives(kink) {
+		for seed := range uint64(12) {
+			for _, bad := range []int{0, 0, 1, 5} {
+				b := raggedBatch[F](seed, kink, bad)
+				o.NonFinite = grpo.NonFinite(seed / 2 % 2)
+				add := seed/4%2 == 1
+				plain := o
+				plain.Surrogate = whole(o.Surrogate)
+				chosen := simd.Chosen
+				simd.Chosen = simd.Generic
+				want := outcome(t, plain, b, add)
+				for _, simd.Chosen = range simd.Tiers() {
+					require.Equal(t, want, outcome(t, o, b, add), "%s in blocks, %v, seed %d, %d bad", name, simd.Chosen, seed, bad)
+					require.Equal(t, want, outcome(t, plain, b, add), "%s, %v, seed %d, %d bad", name, simd.Chosen, seed, bad)
+				}
+				simd.Chosen = chosen
+			}
+		}
+	}
+}
+
+// The bits of clip and k3 on 60 batches. They may change where the arithmetic is meant
+// to change, and then on every machine alike.
+func TestDigest(t *testing.T) {
+	const kink, want = 0.25, "95ce498c5a17936eebf2253b63fcc024b1af0756bb8b6d914bbdc913f894dd33"
+	o := tokenwiseObjectives(kink)["clip, cap, mean"]
+	forEachTier(t, func(t *testing.T) {
+		h := sha256.New()
+		for seed := range uint64(30) {
+			h.Write(outcome(t, o, raggedBatch[float32](seed, kink, 0), false))
+			h.Write(outcome(t, o, raggedBatch[float64](seed, kink, 0), false))
+		}
+		require.Equal(t, want, fmt.Sprintf("%x", h.Sum(nil)))
+	})
+}

@@ -1,0 +1,239 @@
+package pass
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouprl/grouprl/internal/simd"
+)
+
+// What these tests pin:
+//
+//  1. every tier gives the twin's bits, for any length and any place in memory;
+//  2. sums are the same in one call and in blocks of multiples of 8;
+//  3. hand numbers of each pass;
+//  4. no kernel touches what lies beside its slices (page_linux_test.go).
+
+// forEachTier runs f on every tier of this machine; simd's own tests see to it that
+// none is missing.
+func forEachTier(t *testing.T, f func(t *testing.T)) {
+	chosen := simd.Chosen
+	defer func() { simd.Chosen = chosen }()
+	for _, tier := range simd.Tiers() {
+		simd.Chosen = tier
+		t.Run(tier.String(), f)
+	}
+}
+
+var specials = []float64{
+	0, math.Copysign(0, -1), 1, -1, 1.28, 0.8, 3, 1. / 1024, -1. / 1024, math.Nextafter(1./1024, 0), math.Nextafter(1./1024, 1),
+	5e-324, -5e-324, 1e-300, 1e300, -1e300, 1e39, -1e39, math.MaxFloat32, math.MaxFloat64, math.Inf(1), math.Inf(-1), math.NaN(),
+}
+
+// numbers are n random ones, with a special one in special of them.
+func numbers(rng *rand.Rand, n int, special float64) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		switch {
+		case rng.Float64() < special:
+			x[i] = specials[rng.IntN(len(specials))]
+		case rng.Float64() < 0.3:
+			x[i] = 1e-3 * (2*rng.Float64() - 1)
+		default:
+			x[i] = 4*rng.Float64() - 2
+		}
+	}
+	return x
+}
+
+// sames compares bits, but for those of NaN.
+func sames[F Float](t *testing.T, want, got []F, what string) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for i := range want {
+		same := want[i] == got[i] && math.Signbit(float64(want[i])) == math.Signbit(float64(got[i]))
+		if !same && (want[i] == want[i] || got[i] == got[i]) {
+			require.Failf(t, "bits differ", "%s: element %d of %d is %v, the twin has %v", what, i, len(want), got[i], want[i])
+		}
+	}
+}
+
+// run is one call of every pass on n numbers each, with all that they wrote. It cuts
+// them at the multiples of step.
+func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]float64, f map[string][]F) {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	in := func() []float64 { return numbers(rng, n+3, special)[rng.IntN(4):][:n] }
+	inF := func() []F {
+		x := make([]F, 0, n)
+		for _, v := range in() {
+			x = append(x, F(v))
+		}
+		return x
+	}
+	a, b, u, v, w, x, y, z := inF(), inF(), in(), in(), in(), in(), in(), in()
+	out := func() []float64 { return make([]float64, n) }
+	f64 = map[string][]float64{"subtract": out(), "widen": out(), "loss": out(), "dloss": out(), "value": out(), "slope": out()}
+	f = map[string][]F{"narrow": make([]F, n), "narrow sum": make([]F, n)}
+	var difference, sum Lanes
+	var m Moments
+	var c HeldCounts
+	m.Reset()
+	finite := []float64{1, 1, 1}
+	clear := func(i int, ok bool) {
+		if !ok {
+			finite[i] = 0
+		}
+	}
+	factors := Factors{0.3, 0.7, -1.5}
+	for lo := 0; lo < n; lo += step {
+		at := func(x []float64) []float64 { return x[lo:min(lo+step, n)] }
+		atF := func(x []F) []F { return x[lo:min(lo+step, n)] }
+		Subtract(at(f64["subtract"]), atF(a), atF(b), &difference)
+		clear(0, Widen(at(f64["widen"]), atF(a)))
+		sum.Add(at(u))
+		Clip(at(f64["loss"]), at(f64["dloss"]), at(u), at(v), Bounds{0.8, 1.28, 3})
+		K3(at(f64["value"]), at(f64["slope"]), at(w), at(x))
+		Measure(&m, at(u), at(v), at(w), at(x), at(y))
+		Held(&c, at(f64["dloss"]), at(w), at(v))
+		clear(1, Narrow(atF(f["narrow"]), at(y), nil, factors))
+		clear(2, Narrow(atF(f["narrow sum"]), at(y), at(z), factors))
+	}
+	f64["difference"], f64["sum"], f64["finite"] = difference[:], sum[:], finite
+	f64["moments"] = unsafe.Slice(&m.Ratio[0], len(m.Ratio)*int(unsafe.Sizeof(m)/unsafe.Sizeof(m.Ratio)))
+	f64["held"] = []float64{float64(c.LowNegative), float64(c.LowPositive), float64(c.HighNegative), float64(c.HighPositive)}
+	return f64, f
+}
+
+func TestTiersAndBlocksAgree(t *testing.T) {
+	t.Run("float32", testTiersAndBlocks[float32])
+	t.Run("float64", testTiersAndBlocks[float64])
+}
+
+func testTiersAndBlocks[F Float](t *testing.T) {
+	compare := func(t *testing.T, seed uint64, n, step int, special float64) {
+		chosen := simd.Chosen
+		simd.Chosen = simd.Generic
+		want, wantF := run[F](seed, n, max(n, 1), special)
+		simd.Chosen = chosen
+		got, gotF := run[F](seed, n, step, special)
+		for k := range want {
+			sames(t, want[k], got[k], fmt.Sprint(k, " of ", n, " in steps of ", step))
+		}
+		for k := range wantF {
+			sames(t, wantF[k], gotF[k], fmt.Sprint(k, " of ", n, " in steps of ", step))
+		}
+	}
+	forEachTier(t, func(t *testing.T) {
+		for n := range 70 {
+			for seed := range uint64(4) {
+				for _, special := range []float64{0, 0.05, 0.5} {
+					compare(t, seed, n, max(n, 1), special)
+				}
+			}
+		}
+		for seed := range uint64(50) {
+			for _, step := range []int{8, 24, 512} {
+				compare(t, seed, 600+int(seed), step, 0.001*float64(seed%3))
+			}
+		}
+	})
+}
+
+// A lane order that any machine can check by hand: the sum of 1, 2, ... 9 with a large
+// number that swallows what comes to its lane.
+func TestLanes(t *testing.T) {
+	forEachTier(t, func(t *testing.T) {
+		var l Lanes
+		l.Add([]float64{1e16, 2, 3, 4, 5, 6, 7, 8, 1})
+		require.Equal(t, Lanes{1e16, 2, 3, 4, 5, 6, 7, 8}, l, "1e16 + 1 is 1e16, so token 8 went to lane 0")
+		require.Equal(t, 1e16+34, l.Sum(), "1e16 + 5 is 1e16 + 4")
+		require.Zero(t, Sum(nil))
+	})
+}
+
+func TestHandNumbers(t *testing.T) {
+	repeat := func(x ...float64) []float64 {
+		for len(x) < 24 {
+			x = append(x, x...)
+		}
+		return x
+	}
+	forEachTier(t, func(t *testing.T) {
+		ratio := repeat(0.5, 1, 1.25, 2, 4)
+		n := len(ratio)
+		loss, dloss := make([]float64, n), make([]float64, n)
+		bounds := Bounds{0.75, 1.25, 3}
+		Clip(loss, dloss, ratio, repeat(2, 2, 2, 2, 2), bounds)
+		require.Equal(t, repeat(-1, -2, -2.5, -2.5, -2.5), loss)
+		require.Equal(t, repeat(-1, -2, -2.5, 0, 0), dloss, "on the bound of 1.25 the token is inside")
+		Clip(loss, dloss, ratio, repeat(-2, -2, -2, -2, -2), bounds)
+		require.Equal(t, repeat(1.5, 2, 2.5, 4, 6), loss)
+		require.Equal(t, repeat(0, 2, 2.5, 4, 0), dloss)
+		inf := math.Inf(1)
+		Clip(loss, dloss, repeat(inf, inf, inf, inf, inf), repeat(0, 0, 0, 0, 0), bounds)
+		require.Equal(t, make([]float64, n), loss, "advantage 0 is 0 whatever the ratio")
+		require.Equal(t, make([]float64, n), dloss)
+
+		x, e := repeat(0, 1, -1, 0x1p-20, -0x1p-20), make([]float64, n)
+		for i := range x {
+			e[i] = math.Exp(x[i])
+		}
+		K3(loss, dloss, x, e)
+		for i := range x {
+			require.InEpsilon(t, 1+math.Expm1(x[i])-x[i], 1+loss[i], 1e-15)
+			require.InDelta(t, -math.Expm1(x[i]), dloss[i], 3e-16)
+		}
+		require.InEpsilon(t, 0x1p-41*(1+0x1p-20/3), loss[3], 1e-12)
+
+		var m Moments
+		m.Reset()
+		Measure(&m, repeat(0.5, 1, 2, 1, 0.5), repeat(1, 2, 3, 4, 5), repeat(1, 0, 1, 0, -1), repeat(1, 2, 3, 4, 5), repeat(1, 0, 0, 0, 0))
+		k := float64(n / 5)
+		require.Equal(t, []float64{5 * k, 6.5 * k, 3 * k, 9 * k, 15 * k, k},
+			[]float64{m.Ratio.Sum(), m.Square.Sum(), m.K2.Sum(), m.K3.Sum(), m.Loss.Sum(), m.Slope.Sum()})
+		low, high := m.Range()
+		require.Equal(t, []float64{0.5, 2}, []float64{low, high})
+
+		var c HeldCounts
+		Held(&c, repeat(0, 0, 0, 0, 1), repeat(-1, 1, -1, 1, 1), repeat(-1, -1, 1, 1, 1))
+		Held(&c, repeat(0, 0, 1, 1, 1), repeat(-1, 0, -1, 1, 1), repeat(0, -1, 1, 1, 1))
+		require.Equal(t, HeldCounts{int64(k), int64(k), int64(k), int64(k)}, c)
+
+		g := make([]float32, n)
+		require.True(t, Narrow(g, repeat(1, 2, 3, 4, 5), repeat(1, 1, 0, 0, 0), Factors{0.5, 2, 4}))
+		require.Equal(t, []float32{10, 12, 6, 8, 10}, g[:5])
+		for place := range n {
+			y := repeat(1, 1, 1, 1, 1)
+			y[place] = 1e39 // finite, but not in float32
+			require.False(t, Narrow(g, y, nil, Factors{1, 0, 1}))
+			require.True(t, Narrow(make([]float64, n), y, nil, Factors{1, 0, 1}))
+			g[place] = float32(math.NaN())
+			require.False(t, Widen(loss, g))
+		}
+	})
+}
+
+func FuzzTiers(f *testing.F) {
+	f.Add(uint64(1), 20, 0.1)
+	f.Fuzz(func(t *testing.T, seed uint64, n int, special float64) {
+		chosen := simd.Chosen
+		defer func() { simd.Chosen = chosen }()
+		n &= 63
+		simd.Chosen = simd.Generic
+		want, wantF := run[float32](seed, n, 64, special)
+		for _, simd.Chosen = range simd.Tiers() {
+			got, gotF := run[float32](seed, n, 16, special)
+			for k := range want {
+				sames(t, want[k], got[k], k)
+			}
+			for k := range wantF {
+				sames(t, wantF[k], gotF[k], k)
+			}
+		}
+	})
+}
