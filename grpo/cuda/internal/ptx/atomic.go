@@ -13,7 +13,7 @@ func atom(c *compiler, in *instr) op {
 	c.only(in, atomicMods)
 	_, get := c.space(in)
 	space, _ := c.space(in)
-	typ := in.typ()
+	typ := c.operandType(in)
 	size := sizes[typ]
 	i, d := 0, -1
 	if in.name == "atom" {

@@ -18,7 +18,7 @@ func setp(c *compiler, in *instr) op {
 		q = c.def(*to.pair)
 	}
 	p := c.def(to)
-	test := c.comparison(in, in.typ())
+	test := c.comparison(in, c.operandType(in))
 	if test == nil {
 		return nil
 	}

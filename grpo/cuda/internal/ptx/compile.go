@@ -122,10 +122,15 @@ func (c *compiler) scope(f *function, parent *scope) *scope {
 		}
 		c.p.local = align(c.p.local, max(v.align, 1))
 		sc.locals[v.name] = int64(localStart + c.p.local)
-		c.p.local += v.size
+		if c.p.local += v.size; c.p.local > maxLocal {
+			c.fail("more than %d bytes of local memory", maxLocal)
+		}
 	}
 	return sc
 }
+
+// maxLocal is the local memory that a thread may have, as on GPUs.
+const maxLocal = 512 << 10
 
 func align(n, to int) int { return (n + to - 1) / to * to }
 
@@ -369,12 +374,22 @@ func (c *compiler) only(in *instr, allowed string) {
 	}
 }
 
-// kind is the instruction's last modifier that is a type.
-func (in *instr) typ() string {
+// operandType is the instruction's last modifier that is a type; there must be one.
+func (c *compiler) operandType(in *instr) string {
 	for i := len(in.mods) - 1; i >= 0; i-- {
 		if sizes[in.mods[i]] != 0 {
 			return in.mods[i]
 		}
 	}
+	c.fail("%s without a type", in.name)
 	return ""
+}
+
+// integerType is the operand type where it must be one of integers or bits.
+func (c *compiler) integerType(in *instr) integer {
+	n, ok := intType(c.operandType(in))
+	if !ok {
+		c.fail("type of %s", in.name)
+	}
+	return n
 }

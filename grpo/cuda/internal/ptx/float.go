@@ -154,7 +154,7 @@ func extreme(in *instr, single, ftz bool, d, a, b int) op {
 
 // unary compiles abs, neg, sqrt, rcp and the approximations.
 func unary(c *compiler, in *instr) op {
-	typ := in.typ()
+	typ := c.operandType(in)
 	if n, ok := intType(typ); ok {
 		return absolute(c, in, n)
 	}
@@ -238,7 +238,7 @@ func sign(c *compiler, in *instr, typ string, d, a int) op {
 func copysign(c *compiler, in *instr) op {
 	c.only(in, "f32 f64")
 	d, a, b, _ := c.abc(2)
-	m := uint64(1) << (8*sizes[in.typ()] - 1)
+	m := uint64(1) << (8*sizes[c.operandType(in)] - 1)
 	return func(t *thread) { t.r[d] = t.r[a]&m | t.r[b]&(m-1) }
 }
 
@@ -246,7 +246,7 @@ func copysign(c *compiler, in *instr) op {
 func testp(c *compiler, in *instr) op {
 	c.only(in, "finite infinite number notanumber normal subnormal f32 f64")
 	p, a, _, _ := c.abc(1)
-	single, class := in.typ() == "f32", in.mods[0]
+	single, class := c.operandType(in) == "f32", in.mods[0]
 	return func(t *thread) {
 		v, tiny := f64(t.r[a]), 0x1p-1022
 		if single {

@@ -32,7 +32,7 @@ func (n integer) value(r uint64) uint64 {
 
 // arithmetic compiles add, sub, mul, div, rem, min and max of every type.
 func arithmetic(c *compiler, in *instr) op {
-	typ := in.typ()
+	typ := c.operandType(in)
 	n, ok := intType(typ)
 	if !ok {
 		return float(c, in, typ)
@@ -150,7 +150,7 @@ func product(c *compiler, in *instr, n integer) func(a, b uint64) uint64 {
 
 // mad compiles mad and fma.
 func mad(c *compiler, in *instr) op {
-	typ := in.typ()
+	typ := c.operandType(in)
 	n, ok := intType(typ)
 	if !ok {
 		return float(c, in, typ)
@@ -171,7 +171,7 @@ func mad(c *compiler, in *instr) op {
 // carry compiles add.cc, addc, sub.cc, subc, mad.cc and madc.
 func carry(c *compiler, in *instr) op {
 	c.only(in, "cc lo hi u32 s32 u64 s64 b32 b64")
-	n, _ := intType(in.typ())
+	n := c.integerType(in)
 	out := in.has("cc")
 	reads := strings.HasSuffix(in.name, "c")
 	var mul func(a, b uint64) uint64
@@ -216,10 +216,7 @@ func carry(c *compiler, in *instr) op {
 
 // sad is |a-b| + c.
 func sad(c *compiler, in *instr) op {
-	n, ok := intType(in.typ())
-	if !ok {
-		return nil
-	}
+	n := c.integerType(in)
 	d, a, b, x := c.abc(3)
 	return func(t *thread) {
 		p, q := n.value(t.r[a]), n.value(t.r[b])

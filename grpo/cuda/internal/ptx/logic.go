@@ -6,7 +6,7 @@ import "math/bits"
 func logic(c *compiler, in *instr) op {
 	c.only(in, "pred b16 b32 b64")
 	m := uint64(1)
-	if typ := in.typ(); typ != "pred" {
+	if typ := c.operandType(in); typ != "pred" {
 		m = mask(sizes[typ])
 	}
 	if in.name == "not" || in.name == "cnot" {
@@ -57,7 +57,7 @@ func lop3(c *compiler, in *instr) op {
 // shift compiles shl and shr: amounts past the width clamp to it.
 func shift(c *compiler, in *instr) op {
 	c.only(in, "b16 u16 s16 b32 u32 s32 b64 u64 s64")
-	n, _ := intType(in.typ())
+	n := c.integerType(in)
 	d, a, b, _ := c.abc(2)
 	width, m := uint64(n.bits), n.mask
 	if in.name == "shl" {
@@ -93,7 +93,7 @@ func funnel(c *compiler, in *instr) op {
 
 // bfe takes a field of bits out of a; a signed field past the top repeats the sign.
 func bfe(c *compiler, in *instr) op {
-	n, _ := intType(in.typ())
+	n := c.integerType(in)
 	if n.bits < 32 {
 		return nil
 	}
@@ -135,7 +135,7 @@ func bfi(c *compiler, in *instr) op {
 	if len(in.operands) != 5 {
 		return nil
 	}
-	n, _ := intType(in.typ())
+	n := c.integerType(in)
 	d, a, b, pos, size := c.dst(), c.src(1), c.src(2), c.src(3), c.src(4)
 	return func(t *thread) {
 		p, s := t.r[pos]&0xff, t.r[size]&0xff
@@ -150,7 +150,7 @@ func bfi(c *compiler, in *instr) op {
 // count compiles popc, clz, brev and bfind.
 func count(c *compiler, in *instr) op {
 	c.only(in, "b32 b64 u32 s32 u64 s64 shiftamt")
-	n, _ := intType(in.typ())
+	n := c.integerType(in)
 	d, a, _, _ := c.abc(1)
 	width := n.bits
 	var f func(v uint64) uint64

@@ -212,7 +212,7 @@ func widen(v uint64, typ string, register int) uint64 {
 func ld(c *compiler, in *instr) op {
 	c.only(in, memoryMods)
 	space, get := c.space(in)
-	typ := in.typ()
+	typ := c.operandType(in)
 	list := c.elements(in, c.arg(0))
 	if space == "param" {
 		return c.loadParam(in, list, typ)
@@ -288,7 +288,7 @@ func sequence(code []op) op {
 func st(c *compiler, in *instr) op {
 	c.only(in, memoryMods)
 	space, get := c.space(in)
-	typ := in.typ()
+	typ := c.operandType(in)
 	size := sizes[typ]
 	list := c.elements(in, c.arg(1))
 	v := make([]int, len(list))

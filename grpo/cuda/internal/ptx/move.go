@@ -3,7 +3,7 @@ package ptx
 // mov copies, packs registers into a wider one or unpacks.
 func mov(c *compiler, in *instr) op {
 	c.only(in, "pred b16 u16 s16 b32 u32 s32 f32 b64 u64 s64 f64 f16 bf16 f16x2 bf16x2")
-	typ := in.typ()
+	typ := c.operandType(in)
 	if len(in.operands) != 2 {
 		return nil
 	}
@@ -49,7 +49,7 @@ func mov(c *compiler, in *instr) op {
 // selp is p ? a : b.
 func selp(c *compiler, in *instr) op {
 	d, a, b, p := c.abc(3)
-	m := mask(sizes[in.typ()])
+	m := mask(sizes[c.operandType(in)])
 	return func(t *thread) {
 		if t.r[p]&1 != 0 {
 			t.r[d] = t.r[a] & m

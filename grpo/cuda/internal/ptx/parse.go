@@ -15,6 +15,9 @@ type module struct {
 	order           []*function
 }
 
+// maxVariable is the size in bytes that no variable may exceed.
+const maxVariable = 1 << 28
+
 // variable is a declaration in a state space.
 type variable struct {
 	space, name string
@@ -121,13 +124,7 @@ func parse(src string) (m *module, err error) {
 }
 
 func (p *parser) fail(format string, args ...any) {
-	line := 0
-	if p.i < len(p.toks) {
-		line = p.toks[p.i].line
-	} else if len(p.toks) > 0 {
-		line = p.toks[len(p.toks)-1].line
-	}
-	panic(&Fault{Kind: Unsupported, Line: line, Block: -1, Thread: -1, Detail: fmt.Sprintf(format, args...)})
+	panic(&Fault{Kind: Unsupported, Line: p.toks[p.i].line, Block: -1, Thread: -1, Detail: fmt.Sprintf(format, args...)})
 }
 
 func word(c byte) bool {
@@ -148,19 +145,20 @@ func (p *parser) scan() {
 				i++
 			}
 		case strings.HasPrefix(s[i:], "/*"):
-			j := strings.Index(s[i+2:], "*/")
-			if j < 0 {
-				j = len(s) - i - 2
+			j := len(s)
+			if n := strings.Index(s[i+2:], "*/"); n >= 0 {
+				j = i + n + 4
 			}
-			line += strings.Count(s[i:i+2+j], "\n")
-			i = min(i+j+4, len(s))
+			line += strings.Count(s[i:j], "\n")
+			i = j
 		case c == '"':
-			j := strings.IndexByte(s[i+1:], '"')
-			if j < 0 {
-				j = len(s) - i - 2
+			j := len(s)
+			if n := strings.IndexByte(s[i+1:], '"'); n >= 0 {
+				j = i + n + 2
 			}
-			p.toks = append(p.toks, token{s[i : i+j+2], line, i})
-			i += j + 2
+			p.toks = append(p.toks, token{s[i:j], line, i})
+			line += strings.Count(s[i:j], "\n")
+			i = j
 		case word(c):
 			j := i
 			for j < len(s) && (word(s[j]) || s[j] == ':' && j+2 < len(s) && s[j+1] == ':' && word(s[j+2]) || s[j] == ':' && j > i && s[j-1] == ':') {
@@ -173,16 +171,13 @@ func (p *parser) scan() {
 			i++
 		}
 	}
+	p.toks = append(p.toks, token{"", line, len(s)})
 }
 
-func (p *parser) end() bool { return p.i >= len(p.toks) }
+// end tells whether only the empty token is left that closes the text.
+func (p *parser) end() bool { return p.i >= len(p.toks)-1 }
 
-func (p *parser) peek() string {
-	if p.end() {
-		return ""
-	}
-	return p.toks[p.i].text
-}
+func (p *parser) peek() string { return p.toks[p.i].text }
 
 func (p *parser) next() string {
 	if p.end() {
@@ -194,7 +189,7 @@ func (p *parser) next() string {
 }
 
 func (p *parser) accept(t string) bool {
-	if p.peek() == t {
+	if p.peek() == t && !p.end() {
 		p.i++
 		return true
 	}
@@ -207,7 +202,7 @@ func (p *parser) expect(t string) {
 	}
 }
 
-// line skips the rest of a directive that has no semicolon.
+// skipLine skips the rest of a directive that has no semicolon.
 func (p *parser) skipLine() {
 	for line := p.toks[p.i].line; !p.end() && p.toks[p.i].line == line; p.i++ {
 	}
@@ -292,12 +287,19 @@ func (p *parser) variable(space string) *variable {
 	v.name = p.next()
 	v.size = n * sizes[v.elem]
 	v.align = max(v.align, sizes[v.elem])
+	if v.align > addressAlign || v.align&(v.align-1) != 0 {
+		p.fail("alignment %d", v.align)
+	}
 	for p.accept("[") {
 		if p.accept("]") {
 			v.size = 0
 			break
 		}
-		v.size *= int(p.number())
+		count := p.number()
+		if count < 0 || count > maxVariable/int64(max(v.size, 1)) {
+			p.fail("a variable of %d elements", count)
+		}
+		v.size *= int(count)
 		p.expect("]")
 	}
 	if p.accept("=") {
@@ -404,9 +406,10 @@ func (p *parser) body(f *function) {
 		case t == ".loc", t == ".file":
 			p.skipLine()
 		case t == ".pragma":
-			p.i += 2
+			p.i++
+			p.next()
 			p.expect(";")
-		case p.i+1 < len(p.toks) && p.toks[p.i+1].text == ":":
+		case !p.end() && p.toks[p.i+1].text == ":":
 			p.i += 2
 			if p.accept(".branchtargets") {
 				for {

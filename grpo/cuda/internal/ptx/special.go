@@ -39,9 +39,9 @@ func special(name string, t *thread, g *launch, block int) uint64 {
 	case "%lanemask_lt":
 		return uint64(bit - 1)
 	case "%lanemask_le":
-		return uint64(bit | bit - 1)
+		return uint64(bit | (bit - 1))
 	case "%lanemask_gt":
-		return uint64(^(bit | bit - 1))
+		return uint64(^(bit | (bit - 1)))
 	case "%lanemask_ge":
 		return uint64(^(bit - 1))
 	case "%total_smem_size":

@@ -198,7 +198,7 @@ func (c *compiler) match(in *instr, s *sync) {
 	}
 	d, a := c.def(operand{kind: to.kind, name: to.name}), c.src(1)
 	s.members = c.src(2)
-	m := mask(sizes[in.typ()])
+	m := mask(sizes[c.operandType(in)])
 	s.done = func(list []*thread, _ *block) {
 		for _, t := range list {
 			same := uint32(0)
@@ -228,7 +228,7 @@ func (c *compiler) redux(in *instr, s *sync) {
 	}
 	d, a := c.dst(), c.src(1)
 	s.members = c.src(2)
-	f := c.combine(in, in.typ())
+	f := c.combine(in, c.operandType(in))
 	s.done = func(list []*thread, _ *block) {
 		v := list[0].r[a]
 		for _, t := range list[1:] {
