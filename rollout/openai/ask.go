@@ -2,6 +2,7 @@ package openai
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/packages/ssestream"
-	"github.com/tidwall/gjson"
 
 	"github.com/grouprl/grouprl/rollout"
 )
@@ -204,18 +204,30 @@ func refuse(r *http.Request, next option.MiddlewareNext) (*http.Response, error)
 // have it, or the text as it is.
 func message(body []byte) string {
 	text := strings.TrimSpace(string(body))
-	if gjson.ValidBytes(body) {
-		for _, path := range []string{"error.message", "message", "detail", "error"} {
-			if m := gjson.GetBytes(body, path); m.Exists() {
-				text = m.String()
-				break
-			}
+	var fields map[string]json.RawMessage
+	for json.Unmarshal([]byte(text), &fields) == nil {
+		inner := first(fields, "error", "message", "detail")
+		if inner == nil {
+			break
+		}
+		text, fields = string(inner), nil
+		if json.Unmarshal(inner, &text) == nil {
+			break
 		}
 	}
 	if len(text) > 1000 {
 		text = strings.ToValidUTF8(text[:1000], "")
 	}
 	return text
+}
+
+func first(fields map[string]json.RawMessage, names ...string) json.RawMessage {
+	for _, name := range names {
+		if f, ok := fields[name]; ok {
+			return f
+		}
+	}
+	return nil
 }
 
 // retryAfter reads the header: seconds, or a date. What it cannot read is 0.
