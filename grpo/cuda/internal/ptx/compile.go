@@ -151,7 +151,6 @@ func (c *compiler) expand(sc *scope) {
 	}
 	c.depth = append(c.depth, sc.f.name)
 	at := make([]int, len(sc.f.code)+1)
-	var own []*item
 	for i, in := range sc.f.code {
 		at[i] = len(c.items)
 		it := &item{in: in, sc: sc, jump: -1}
@@ -161,7 +160,6 @@ func (c *compiler) expand(sc *scope) {
 			continue
 		}
 		c.add(it)
-		own = append(own, it)
 	}
 	at[len(sc.f.code)] = len(c.items)
 	// a function may end without ret
