@@ -324,7 +324,7 @@ func (e *Evaluator) launch(b *Batch) (reason, err error) {
 var objectiveKernels = [...]string{"objective_f32", "objective_f64"}
 
 // Of a launch: threads is the kernel's THREADS.
-const threads, maxBlocks = 128, 1 << 20
+const threads, maxBlocks = 160, 1 << 20
 
 // grow makes room on the device.
 func (e *Evaluator) grow(bytes int64) error {

@@ -77,16 +77,20 @@ struct Sums {
 	double loss, kl, entropy;
 	double ratio, ratio_squared, k1, k2, k3, ratio_min, ratio_max;
 	double weight, weight_squared;
-	int64 tallies[6]; // ZERO_WEIGHTS ... ODD
+	int64 tallies[6]; // ZERO_WEIGHTS ... ODD, below
 };
 
-// The columns that a chunk of tokens adds to sums: the first four in the order of
-// grpo's sum, four lanes; the others one by one.
-enum { LOSS, DLOSS, KL, ENTROPY, LANES, RATIO = LANES, RATIO_SQUARED, KL1, KL2, KL3, WEIGHT, WEIGHT_SQUARED, WEIGHTED, COLUMNS };
-// The columns of the pass before, where a response's ratios come from.
-enum { RATIOS, MISMATCHES, FACTORS };
+// The columns of a chunk of tokens, and what is summed of them: first in the order of
+// grpo's package pass, token t in lane t mod 8, then one by one.
+enum { LOSS, DLOSS, KL, ENTROPY, RATIO, LOG_RATIO, KL3, WEIGHT, WEIGHTED, COLUMNS };
+enum { RATIO_SQUARED = KL3 + 1, KL2, BY_LANES };
+enum { WEIGHTS, WEIGHTS_SQUARED, WEIGHTEDS, ONE_BY_ONE };
+// The columns of the pass before, where what tokens share comes from.
+enum { RATIOS, FACTORS, MISMATCHES, SHARES };
 
-enum { THREADS = 128, CHUNK = THREADS, STRIDE = CHUNK + 4, ONE_BY_ONE = 32 };
+// A block: CHUNK threads compute a token each and add up by lanes, while a warp adds the
+// chunk before one by one.
+enum { CHUNK = 128, STRIDE = CHUNK + 4, THREADS = CHUNK + WARP };
 
 // What tokens are counted for: held at a bound by side and sign of the advantage, ...
 enum { ZERO_WEIGHTS, LOW_NEGATIVE, LOW_POSITIVE, HIGH_NEGATIVE, HIGH_POSITIVE, ODD, TALLIES };
@@ -102,11 +106,11 @@ struct Token {
 DEVICE double fabs64(double x) { return __builtin_fabs(x); }
 
 // odd reports a number that the host should look at: NaN, infinite, or so large that a
-// sum of them may overflow.
+// sum of them may overflow. It is asked where a bound, a comparison or an exp could hide
+// such a number; all others show in the gradient, and in the sums that the host reads.
 DEVICE bool odd(double x) { return !(fabs64(x) <= 1e250); }
 
-DEVICE double clamp(const Clamp &c, double d, double advantage, bool *inside)
-{
+DEVICE double clamp(const Clamp &c, double d, double advantage, bool *inside) {
 	if (c.high != 0 && d > c.high && !(c.pessimistic && advantage < 0)) {
 		*inside = false;
 		return c.high;
@@ -122,8 +126,7 @@ DEVICE bool on(const Clamp &c) { return c.low != 0 || c.high != 0; }
 
 // surrogate is the loss of one token and its derivative, and whether the rule holds its
 // ratio at a bound.
-DEVICE bool surrogate(const Surrogate &s, double ratio, double a, double logp, double *loss, double *dloss)
-{
+DEVICE bool surrogate(const Surrogate &s, double ratio, double a, double logp, double *loss, double *dloss) {
 	double l = 0, d = 0;
 	bool held = false;
 	switch (s.kind) {
@@ -179,8 +182,7 @@ DEVICE bool surrogate(const Surrogate &s, double ratio, double a, double logp, d
 }
 
 // mismatch is the weight of a log-weight.
-DEVICE double mismatch(const Weight &m, double d)
-{
+DEVICE double mismatch(const Weight &m, double d) {
 	if (m.bound != 0) {
 		d = d < -m.bound ? -m.bound : d;
 		d = d > m.bound ? m.bound : d;
@@ -194,8 +196,7 @@ DEVICE double mismatch(const Weight &m, double d)
 }
 
 // kl is the estimate at x and its derivative.
-DEVICE double kl(const Rule *rule, double difference, double *slope)
-{
+DEVICE double kl(const Rule *rule, double difference, double *slope) {
 	double x = difference, value, d, bound = rule->input_bound;
 	bool inside = !(bound > 0 && fabs64(x) > bound);
 	if (!inside)
@@ -214,9 +215,12 @@ DEVICE double kl(const Rule *rule, double difference, double *slope)
 		d = -x;
 		break;
 	default: // K3
-		if (x < 1. / 1024 && x > -1. / 1024) { // e - 1 - x would cancel: its series
-			value = x * x * (1. / 2 + x * (1. / 6 + x * (1. / 24 + x / 120)));
-			d = -(x + value);
+		if (fabs64(x) < 1. / 1024) { // e - 1 - x would cancel: its series
+			double p = fma64(1. / 120, x, 1. / 24);
+			p = fma64(p, x, 1. / 6);
+			p = fma64(p, x, 1. / 2);
+			value = x * x * p;
+			d = -x - value;
 		} else {
 			double e = exp64(x);
 			value = e - 1 - x;
@@ -237,8 +241,7 @@ DEVICE double kl(const Rule *rule, double difference, double *slope)
 // Columns of the batch are F, and float64 from here on.
 template <typename F> DEVICE double load(const void *column, int64 row) { return (double)((const F *)column)[row]; }
 
-template <typename F> DEVICE void store(void *column, int64 row, double x, int64 add)
-{
+template <typename F> DEVICE void store(void *column, int64 row, double x, int64 add) {
 	F *at = (F *)column + row;
 	*at = add ? (F)((double)*at + x) : (F)x;
 }
@@ -249,21 +252,19 @@ struct Whole {
 };
 
 // evaluate computes counted token t of a response, which is in this row.
-template <typename F> DEVICE Token evaluate(const Rule *rule, const Response &r, const Whole &whole, int64 t, int64 row)
-{
+template <typename F> DEVICE Token evaluate(const Rule *rule, const Response &r, const Whole &whole, int64 t, int64 row) {
 	Token k;
 	double logp = load<F>(rule->logp, row);
 	double a = rule->advantages ? load<F>(rule->advantages, row) : r.advantage;
-	bool strange = odd(logp) || odd(a);
 	k.d = logp - load<F>(rule->anchor, row);
-	strange |= odd(k.d);
+	k.odd = odd(a) || odd(k.d);
 	k.inside = true;
 	double q = clamp(rule->clamp, k.d, a, &k.inside);
 	double x = rule->level == TOKEN ? q : whole.log_ratio;
 	x = clamp(rule->cap, x, a, &k.inside);
 	k.ratio = exp64(x);
 	k.own = rule->level == TOKEN && !on(rule->clamp) && !on(rule->cap) ? k.ratio : exp64(k.d);
-	strange |= odd(k.ratio) || odd(k.own);
+	k.odd |= odd(k.ratio);
 
 	bool held = surrogate(a > 0 ? rule->positive : rule->negative, k.ratio, a, logp, &k.loss, &k.dloss);
 	k.held = 0;
@@ -292,30 +293,27 @@ template <typename F> DEVICE Token evaluate(const Rule *rule, const Response &r,
 				d = load<F>(rule->over, row) - load<F>(rule->under, row);
 			else if (w.level == SEQUENCE)
 				d /= (double)r.n;
-			strange |= odd(d);
+			k.odd |= odd(d);
 			k.weight *= mismatch(w, d);
 		}
 	}
-	strange |= odd(k.weight);
 	if (rule->weights) {
 		k.loss = k.weight == 0 ? 0 : k.loss * k.weight;
 		k.dloss = k.weight == 0 ? 0 : k.dloss * k.weight;
 	}
-	strange |= odd(k.loss) || odd(k.dloss);
 
 	k.kl = k.kl_slope = k.weighted = 0;
 	if (rule->kl != 0) {
 		double difference = load<F>(rule->other, row) - logp;
-		strange |= odd(difference);
+		k.odd |= odd(difference);
 		k.kl = kl(rule, difference, &k.kl_slope);
 		if (rule->factor != NO_FACTOR) {
 			double d = rule->factor_level == SEQUENCE ? whole.factor : logp - load<F>(rule->factor_of, row);
-			strange |= odd(d);
+			k.odd |= odd(d);
 			double f = exp64(d);
 			bool live = !(rule->factor_cap > 0 && f > rule->factor_cap);
 			if (!live)
 				f = rule->factor_cap;
-			strange |= odd(f);
 			k.kl_slope *= f;
 			if (rule->factor != GRADIENT_ONLY)
 				k.kl *= f;
@@ -326,217 +324,233 @@ template <typename F> DEVICE Token evaluate(const Rule *rule, const Response &r,
 					k.kl_slope += k.kl;
 			}
 		}
-		strange |= odd(k.kl) || odd(k.kl_slope);
+		k.odd |= odd(k.kl_slope);
 	}
 	k.entropy = 0;
-	if (rule->entropy != 0) {
+	if (rule->entropy != 0)
 		k.entropy = load<F>(rule->entropies, row);
-		strange |= odd(k.entropy);
-	}
-	k.odd = strange;
 	return k;
 }
 
-// lanes adds lane of four of a chunk of n numbers: every fourth one. The last n mod 4
-// numbers of a response go to the first lane, as in grpo's sum.
-DEVICE double lanes(double sum, const double *x, int64 n, int64 lane)
-{
-	for (int64 i = lane; i < (n & ~3LL); i += 4)
+// lane adds every STEP-th of a chunk's n numbers, from one on.
+template <int STEP> DEVICE double lane(double sum, const double *x, int64 n, int64 from) {
+	for (int64 i = from; i < n; i += STEP)
 		sum += x[i];
-	if (lane == 0)
-		for (int64 i = n & ~3LL; i < n; i++)
-			sum += x[i];
 	return sum;
 }
 
-DEVICE double total(const double *lane) { return (lane[0] + lane[1]) + (lane[2] + lane[3]); }
+// squares is lane of the numbers' squares.
+DEVICE double squares(double sum, const double *x, int64 n, int64 from) {
+	for (int64 i = from; i < n; i += 8)
+		sum = fma64(x[i], x[i], sum);
+	return sum;
+}
 
-template <typename F> DEVICE void objective(const Rule *__restrict__ given, const Response *__restrict__ responses, const int64 *__restrict__ rows, Sums *__restrict__ sums, int64 count)
-{
-	SHARED double column[2][COLUMNS][STRIDE];
-	SHARED double lane[LANES][4], one[COLUMNS - LANES];
-	SHARED double low[THREADS], high[THREADS];
-	SHARED int64 tallies[TALLIES][THREADS];
-	SHARED Rule held;
-	const int thread = THREAD;
-	for (int j = thread; j < (int)(sizeof(Rule) / sizeof(word)); j += THREADS)
-		((word *)&held)[j] = ((const word *)given)[j];
+// total is the sum of eight lanes, and total4 of four.
+DEVICE double total(const double *l) { return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7])); }
+DEVICE double total4(const double *l) { return (l[0] + l[1]) + (l[2] + l[3]); }
+
+// What a block works with. Chunks alternate between two sets of columns, so that one
+// barrier a chunk is enough.
+struct Scratch {
+	Rule rule;
+	double column[2][COLUMNS][STRIDE];
+	double lanes[BY_LANES][8], one[ONE_BY_ONE];
+	double low[CHUNK], high[CHUNK];
+	int64 tallies[TALLIES][CHUNK];
+};
+
+DEVICE int64 row_of(const Response &r, const int64 *rows, int64 t) { return r.index < 0 ? r.from + t : rows[r.index + t]; }
+
+// chunk_of is how many of a response's tokens the chunk at start has.
+DEVICE int64 chunk_of(const Response &r, int64 start) { return r.n - start < CHUNK ? r.n - start : CHUNK; }
+
+// before is the pass that finds what the tokens of a response share.
+template <typename F> DEVICE Whole before(Scratch &s, const Response &r, const int64 *rows, bool mismatches, bool factors) {
+	const Rule *rule = &s.rule;
+	const int thread = THREAD, of = thread >> 3;
+	double sum = 0;
+	int buffer = 0;
+	for (int64 start = 0; start < r.n; start += CHUNK, buffer ^= 1) {
+		const int64 t = start + thread, n = chunk_of(r, start);
+		if (thread < n) {
+			const int64 row = row_of(r, rows, t);
+			const double logp = load<F>(rule->logp, row);
+			const double a = rule->advantages ? load<F>(rule->advantages, row) : r.advantage;
+			bool inside;
+			s.column[buffer][RATIOS][thread] = clamp(rule->clamp, logp - load<F>(rule->anchor, row), a, &inside);
+			s.column[buffer][MISMATCHES][thread] = mismatches ? load<F>(rule->over, row) - load<F>(rule->under, row) : 0;
+			s.column[buffer][FACTORS][thread] = factors ? logp - load<F>(rule->factor_of, row) : 0;
+		}
+		BARRIER();
+		if (of < MISMATCHES)
+			sum = lane<8>(sum, s.column[buffer][of], n, thread & 7);
+		else if (of == MISMATCHES && (thread & 7) < 4) // in grpo, four lanes
+			sum = lane<4>(sum, s.column[buffer][of], n, thread & 7);
+	}
+	if (of < SHARES)
+		s.lanes[of][thread & 7] = sum;
 	BARRIER();
-	const Rule *rule = &held;
+	Whole whole = {total(s.lanes[RATIOS]), total4(s.lanes[MISMATCHES]), total(s.lanes[FACTORS]) / (double)r.n};
+	if (rule->level == SEQUENCE || rule->level == SEQUENCE_TOKEN)
+		whole.log_ratio /= (double)r.n;
+	return whole;
+}
+
+// put writes what is wanted of a token, and returns whether its gradient is one.
+template <typename F> DEVICE bool put(const Rule *rule, const Response &r, const Token &k, int64 row, double share, double dloss) {
+	double g = share * (k.inside || rule->detached ? dloss : 0);
+	if (rule->kl != 0)
+		g += r.kl_slope * k.kl_slope;
+	g *= rule->scale;
+	if (rule->gradient)
+		store<F>(rule->gradient, row, g, rule->add);
+	if (rule->entropy_gradient && rule->entropy != 0)
+		store<F>(rule->entropy_gradient, row, r.entropy_slope * rule->scale, rule->add);
+	if (rule->losses) {
+		double l = k.loss;
+		if (rule->kl != 0)
+			l += rule->kl * k.kl;
+		if (rule->entropy != 0)
+			l -= rule->entropy * k.entropy;
+		store<F>(rule->losses, row, l, rule->add);
+	}
+	return !odd((double)(F)g);
+}
+
+template <typename F>
+DEVICE void objective(const Rule *__restrict__ given, const Response *__restrict__ responses, const int64 *__restrict__ rows, Sums *__restrict__ sums, int64 count) {
+	SHARED Scratch s;
+	const int thread = THREAD, of = thread >> 3, one = thread - CHUNK;
+	for (int j = thread; j < (int)(sizeof(Rule) / sizeof(word)); j += THREADS)
+		((word *)&s.rule)[j] = ((const word *)given)[j];
+	BARRIER();
+	const Rule *rule = &s.rule;
+	const bool factors = rule->kl != 0 && rule->factor != NO_FACTOR && rule->factor_level == SEQUENCE;
+	const bool by_lanes = of < BY_LANES, one_by_one = one == WEIGHTEDS ? factors : one >= 0 && one < WEIGHTEDS && rule->weights;
 	const bool shared = rule->level == SEQUENCE || rule->level == PRODUCT;
-	const bool spread = rule->factor == DIFFERENTIABLE && rule->factor_level == SEQUENCE && rule->kl != 0;
+	const int passes = shared || factors && rule->factor == DIFFERENTIABLE ? 2 : 1; // a gradient that waits for sums
+	bool mismatches = false;
+	for (int64 w = 0; w < rule->weights; w++)
+		mismatches |= rule->weight[w].kind == MISMATCH && rule->weight[w].level != TOKEN;
 
 	for (int64 i = BLOCK; i < count; i += GRID) {
 		const Response r = responses[i];
-
-		// The pass before: what all tokens of the response share.
 		Whole whole = {0, 0, 0};
-		bool differences = false;
-		for (int64 w = 0; w < rule->weights; w++)
-			differences |= rule->weight[w].kind == MISMATCH && rule->weight[w].level != TOKEN;
-		const bool factors = rule->factor != NO_FACTOR && rule->factor_level == SEQUENCE && rule->kl != 0;
-		if (rule->level != TOKEN || differences || factors) {
-			double sum = 0;
-			int buffer = 0;
-			for (int64 start = 0; start < r.n; start += CHUNK, buffer ^= 1) {
-				const int64 t = start + thread, n = r.n - start < CHUNK ? r.n - start : CHUNK;
-				if (t < r.n) {
-					const int64 row = r.index < 0 ? r.from + t : rows[r.index + t];
-					double logp = load<F>(rule->logp, row);
-					double a = rule->advantages ? load<F>(rule->advantages, row) : r.advantage;
-					bool inside;
-					column[buffer][RATIOS][thread] = clamp(rule->clamp, logp - load<F>(rule->anchor, row), a, &inside);
-					column[buffer][MISMATCHES][thread] = differences ? load<F>(rule->over, row) - load<F>(rule->under, row) : 0;
-					column[buffer][FACTORS][thread] = factors ? logp - load<F>(rule->factor_of, row) : 0;
-				}
-				BARRIER();
-				if (thread < 12) {
-					const double *x = column[buffer][thread >> 2];
-					const int64 j = thread & 3;
-					sum = lanes(sum, x, thread >> 2 == MISMATCHES ? n & ~3LL : n, j);
-					if (thread >> 2 == MISMATCHES && (n & ~3LL) + j < n) // each lane has its own of the last
-						sum += x[(n & ~3LL) + j];
-				}
-			}
-			if (thread < 12)
-				lane[thread >> 2][thread & 3] = sum;
-			BARRIER();
-			const double n = (double)r.n;
-			whole.log_ratio = total(lane[RATIOS]);
-			if (rule->level == SEQUENCE || rule->level == SEQUENCE_TOKEN)
-				whole.log_ratio /= n;
-			whole.mismatch = total(lane[MISMATCHES]);
-			whole.factor = total(lane[FACTORS]) / n;
-		}
+		if (rule->level != TOKEN || mismatches || factors)
+			whole = before<F>(s, r, rows, mismatches, factors);
 
-		// The tokens: their sums first, and their gradient in the same pass where it
-		// does not wait for a sum.
-		double sum = 0, least = 0, most = 0;
+		double sum = 0, low = 0, high = 0;
+		double pull = 0, factor_pull = 0; // what each token gets of the response's derivatives
 		int64 tally[TALLIES];
 #pragma unroll
 		for (int j = 0; j < TALLIES; j++)
 			tally[j] = 0;
-		double pull = 0, factor_pull = 0; // what each token gets of the response's derivatives
-		for (int pass = 0; pass <= (shared || spread); pass++) {
-			const bool first = pass == 0, last = pass == (shared || spread);
+		for (int pass = 1; pass <= passes; pass++) {
 			int buffer = 0;
 			for (int64 start = 0; start < r.n; start += CHUNK, buffer ^= 1) {
-				const int64 t = start + thread, n = r.n - start < CHUNK ? r.n - start : CHUNK;
-				if (t < r.n) {
-					const int64 row = r.index < 0 ? r.from + t : rows[r.index + t];
-					const Token k = evaluate<F>(rule, r, whole, t, row);
-					if (first) {
+				const int64 t = start + thread, n = chunk_of(r, start);
+				if (thread < n) {
+					const int64 row = row_of(r, rows, t);
+					Token k = evaluate<F>(rule, r, whole, t, row);
+					if (pass == 1) {
 						tally[ZERO_WEIGHTS] += k.weight == 0;
 #pragma unroll
 						for (int j = LOW_NEGATIVE; j <= HIGH_POSITIVE; j++)
 							tally[j] += k.held == j;
 						tally[ODD] += k.odd;
-						double (*x)[STRIDE] = column[buffer];
+						low = start == 0 || k.ratio < low ? k.ratio : low;
+						high = start == 0 || k.ratio > high ? k.ratio : high;
+						double (*x)[STRIDE] = s.column[buffer];
 						x[LOSS][thread] = k.loss;
 						x[DLOSS][thread] = k.dloss;
 						x[KL][thread] = k.kl;
 						x[ENTROPY][thread] = k.entropy;
 						x[RATIO][thread] = k.ratio;
-						x[RATIO_SQUARED][thread] = k.ratio * k.ratio;
-						x[KL1][thread] = -k.d;
-						x[KL2][thread] = k.d * k.d;
+						x[LOG_RATIO][thread] = k.d;
 						x[KL3][thread] = k.own - 1 - k.d;
 						x[WEIGHT][thread] = k.weight;
-						x[WEIGHT_SQUARED][thread] = k.weight * k.weight;
 						x[WEIGHTED][thread] = k.weighted;
-						least = t < CHUNK || k.ratio < least ? k.ratio : least;
-						most = t < CHUNK || k.ratio > most ? k.ratio : most;
 					}
-					if (last) {
-						double g = shared ? pull : r.share * k.dloss;
-						if (!k.inside && !rule->detached)
-							g = 0;
-						if (rule->kl != 0)
-							g += r.kl_slope * (factor_pull != 0 ? k.kl_slope + factor_pull : k.kl_slope);
-						if (rule->scale != 1)
-							g *= rule->scale;
-						if (odd(g) || odd((double)(F)g))
-							tally[ODD]++;
-						if (rule->gradient)
-							store<F>(rule->gradient, row, g, rule->add);
-						if (rule->entropy_gradient && rule->entropy != 0)
-							store<F>(rule->entropy_gradient, row, r.entropy_slope * rule->scale, rule->add);
-						if (rule->losses) {
-							double l = k.loss;
-							if (rule->kl != 0)
-								l += rule->kl * k.kl;
-							if (rule->entropy != 0)
-								l -= rule->entropy * k.entropy;
-							store<F>(rule->losses, row, l, rule->add);
-						}
+					if (pass == passes) {
+						if (factor_pull != 0)
+							k.kl_slope += factor_pull;
+						tally[ODD] += !put<F>(rule, r, k, row, shared ? 1 : r.share, shared ? pull : k.dloss);
 					}
 				}
-				if (!first)
+				if (pass > 1)
 					continue;
 				BARRIER();
-				if (thread < 4 * LANES)
-					sum = lanes(sum, column[buffer][thread >> 2], n, thread & 3);
-				else if (thread >= ONE_BY_ONE && thread < ONE_BY_ONE + COLUMNS - LANES)
+				if (by_lanes) {
+					const double (*x)[STRIDE] = s.column[buffer];
+					if (of < RATIO_SQUARED)
+						sum = lane<8>(sum, x[of], n, thread & 7);
+					else
+						sum = squares(sum, x[of == KL2 ? LOG_RATIO : RATIO], n, thread & 7);
+				}
+				if (one_by_one) {
+					const double *x = s.column[buffer][one == WEIGHTEDS ? WEIGHTED : WEIGHT];
 					for (int64 j = 0; j < n; j++)
-						sum += column[buffer][LANES + thread - ONE_BY_ONE][j];
+						sum += one == WEIGHTS_SQUARED ? x[j] * x[j] : x[j];
+				}
 			}
-			if (!first)
+			if (pass > 1)
 				break;
-			if (thread < 4 * LANES)
-				lane[thread >> 2][thread & 3] = sum;
-			else if (thread >= ONE_BY_ONE && thread < ONE_BY_ONE + COLUMNS - LANES)
-				one[thread - ONE_BY_ONE] = sum;
+			if (by_lanes)
+				s.lanes[of][thread & 7] = sum;
+			if (one >= 0 && one < ONE_BY_ONE)
+				s.one[one] = sum;
 			BARRIER();
 			if (shared)
-				pull = r.share * total(lane[DLOSS]);
+				pull = r.share * total(s.lanes[DLOSS]);
 			if (rule->level == SEQUENCE)
 				pull /= (double)r.n;
-			factor_pull = one[WEIGHTED - LANES] / (double)r.n;
+			factor_pull = s.one[WEIGHTEDS] / (double)r.n;
 		}
 
 		// What threads found by themselves.
-		low[thread] = least;
-		high[thread] = most;
+		if (thread < CHUNK) {
+			s.low[thread] = low;
+			s.high[thread] = high;
 #pragma unroll
-		for (int j = 0; j < TALLIES; j++)
-			tallies[j][thread] = tally[j];
+			for (int j = 0; j < TALLIES; j++)
+				s.tallies[j][thread] = tally[j];
+		}
 		BARRIER();
-		const int threads = r.n < THREADS ? (int)r.n : THREADS;
+		const int64 n = chunk_of(r, 0);
 		Sums *out = &sums[i];
 		if (thread < TALLIES) {
 			int64 all = 0;
-			for (int j = 0; j < threads; j++)
-				all += tallies[thread][j];
+			for (int64 j = 0; j < n; j++)
+				all += s.tallies[thread][j];
 			out->tallies[thread] = all;
-		} else if (thread == ONE_BY_ONE) {
-			least = low[0];
-			most = high[0];
-			for (int j = 1; j < threads; j++) {
-				least = low[j] < least ? low[j] : least;
-				most = high[j] > most ? high[j] : most;
+		} else if (one == 0) {
+			low = s.low[0];
+			high = s.high[0];
+			for (int64 j = 1; j < n; j++) {
+				low = s.low[j] < low ? s.low[j] : low;
+				high = s.high[j] > high ? s.high[j] : high;
 			}
-			out->loss = total(lane[LOSS]);
-			out->kl = total(lane[KL]);
-			out->entropy = total(lane[ENTROPY]);
-			out->ratio = one[RATIO - LANES];
-			out->ratio_squared = one[RATIO_SQUARED - LANES];
-			out->k1 = one[KL1 - LANES];
-			out->k2 = 0.5 * one[KL2 - LANES];
-			out->k3 = one[KL3 - LANES];
-			out->ratio_min = least;
-			out->ratio_max = most;
-			out->weight = one[WEIGHT - LANES];
-			out->weight_squared = one[WEIGHT_SQUARED - LANES];
+			out->loss = total(s.lanes[LOSS]);
+			out->kl = total(s.lanes[KL]);
+			out->entropy = total(s.lanes[ENTROPY]);
+			out->ratio = total(s.lanes[RATIO]);
+			out->ratio_squared = total(s.lanes[RATIO_SQUARED]);
+			out->k1 = -total(s.lanes[LOG_RATIO]);
+			out->k2 = 0.5 * total(s.lanes[KL2]);
+			out->k3 = total(s.lanes[KL3]);
+			out->ratio_min = low;
+			out->ratio_max = high;
+			out->weight = s.one[WEIGHTS];
+			out->weight_squared = s.one[WEIGHTS_SQUARED];
 		}
 	}
 }
 
-KERNEL(THREADS) objective_f32(const Rule *rule, const Response *responses, const int64 *rows, Sums *sums, int64 count)
-{
+KERNEL(THREADS, 2) objective_f32(const Rule *rule, const Response *responses, const int64 *rows, Sums *sums, int64 count) {
 	objective<float>(rule, responses, rows, sums, count);
 }
 
-KERNEL(THREADS) objective_f64(const Rule *rule, const Response *responses, const int64 *rows, Sums *sums, int64 count)
-{
+KERNEL(THREADS, 2) objective_f64(const Rule *rule, const Response *responses, const int64 *rows, Sums *sums, int64 count) {
 	objective<double>(rule, responses, rows, sums, count);
 }
