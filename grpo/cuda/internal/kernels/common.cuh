@@ -81,8 +81,11 @@ DEVICE uint32 exchange(uint32 x, int mask) {
 }
 DEVICE float exchange(float x, int mask) { return float32(exchange(bits32(x), mask)); }
 DEVICE double exchange(double x, int mask) {
-	uint64 b = bits64(x);
-	return double64((uint64)exchange((uint32)(b >> 32), mask) << 32 | exchange((uint32)b, mask));
+	uint32 low, high;
+	asm("mov.b64 {%0, %1}, %2;" : "=r"(low), "=r"(high) : "d"(x));
+	low = exchange(low, mask), high = exchange(high, mask);
+	asm("mov.b64 %0, {%1, %2};" : "=d"(x) : "r"(low), "r"(high));
+	return x;
 }
 
 // exp(x): the polynomial of the library's float64 exp on the host, operation by

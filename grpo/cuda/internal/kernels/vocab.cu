@@ -101,12 +101,16 @@ struct BF16 {
 struct F16 {
 	enum { SIZE = 2, COUNT = 8 };
 	static constexpr float LARGEST = 65504;
-	DEVICE float widen(uint32 half) {
+	DEVICE float widen(unsigned short half) {
 		float x;
-		asm("{.reg .b16 h; cvt.u16.u32 h, %1; cvt.f32.f16 %0, h;}" : "=f"(x) : "r"(half));
+		asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(half));
 		return x;
 	}
-	DEVICE float get(const Group &v, int i) { return widen(i % 2 ? v.w[i / 2] >> 16 : v.w[i / 2]); }
+	DEVICE float get(const Group &v, int i) {
+		unsigned short even, odd;
+		asm("mov.b32 {%0, %1}, %2;" : "=h"(even), "=h"(odd) : "r"(v.w[i / 2]));
+		return widen(i % 2 ? odd : even);
+	}
 	DEVICE void set(Group &v, int i, float even, float odd) {
 		asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(v.w[i]) : "f"(odd), "f"(even));
 	}
@@ -117,7 +121,8 @@ struct F16 {
 	}
 	DEVICE float top(const Group &v) {
 		uint32 m = larger(larger(v.w[0], v.w[1]), larger(v.w[2], v.w[3]));
-		return __builtin_fmaxf(widen(m), widen(m >> 16));
+		Group both = {{m}};
+		return __builtin_fmaxf(get(both, 0), get(both, 1));
 	}
 	DEVICE float at(const char *p) { return widen(*(const unsigned short *)p); }
 	DEVICE void put(char *p, float x) {
