@@ -40,10 +40,10 @@ func (d *Device) Close() error {
 	defer d.lock.Unlock()
 	var err error
 	for _, m := range d.modules {
-		err = errors.Join(err, m.Unload())
+		err = errors.Join(err, d.see(m.Unload()))
 	}
 	d.modules, d.kernels = nil, map[string]driver.Kernel{}
-	return errors.Join(err, d.drv.Close())
+	return errors.Join(err, d.see(d.drv.Close()))
 }
 
 // Alloc is bytes of device memory, for callers without an allocator of their own.

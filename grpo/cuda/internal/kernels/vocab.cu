@@ -165,15 +165,17 @@ struct Scale {
 };
 
 // Sums over logits relative to the largest of them, top: with t = (x - top) c,
-// s = sum 2^t, w = sum 2^t t, q = sum 2^2t. None yet: s is 0.
+// s + rest = sum 2^t, w = sum 2^t t, q = sum 2^2t. None yet: s is 0. The rest is what s
+// has lost by rounding: in a row with one large p, log s and w/s are small beside s.
 struct Sums {
-	float top, s, w, q;
+	float top, s, rest, w, q;
 
 	// The same relative to a larger top.
 	template <bool SQUARES> METHOD void raise(float larger, const Scale &c) {
 		float shift = c.power(top - larger), f = exp2_approximate(shift);
 		w = f * fma32(shift, s, w);
 		s *= f;
+		rest *= f;
 		if (SQUARES) q *= f * f;
 		top = larger;
 	}
@@ -183,20 +185,32 @@ struct Sums {
 #pragma unroll
 		for (int u = 1; u < FLIGHT; u++) larger = __builtin_fmaxf(larger, T::top(v[u]));
 		if (larger > top) raise<SQUARES>(larger, c);
+		float s4 = 0, w4 = 0, q4 = 0;
 #pragma unroll
 		for (int u = 0; u < FLIGHT; u++) {
-			float s8 = 0, w8 = 0, q8 = 0;
+			float e[T::COUNT], w8 = 0, q8 = 0;
 #pragma unroll
 			for (int i = 0; i < T::COUNT; i++) {
-				float t = c.power(T::get(v[u], i) - top), e = exp2_approximate(t);
-				s8 += e;
-				w8 = fma32(e, t, w8);
-				if (SQUARES) q8 = fma32(e, e, q8);
+				float t = c.power(T::get(v[u], i) - top);
+				e[i] = exp2_approximate(t);
+				w8 = fma32(e[i], t, w8);
+				if (SQUARES) q8 = fma32(e[i], e[i], q8);
 			}
-			s += s8;
-			w += w8;
-			if (SQUARES) q += q8;
+#pragma unroll
+			for (int n = T::COUNT / 2; n > 0; n /= 2) { // by halves, since roundings of equal numbers add up
+#pragma unroll
+				for (int i = 0; i < n; i++) e[i] += e[i + n];
+			}
+			s4 += e[0];
+			w4 += w8;
+			if (SQUARES) q4 += q8;
 		}
+		s4 += rest;
+		float sum = s + s4;
+		rest = s4 - (sum - s);
+		s = sum;
+		w += w4;
+		if (SQUARES) q += q4;
 	}
 };
 
@@ -222,7 +236,8 @@ template <class T> DEVICE Group joined(Group a, Group b, uint32 shift) {
 // Groups i, i + 512, ... of a row, as far as they go; beyond the row they are -Inf.
 // Those below from or at least to are read by elements, so that nothing beside the row is.
 template <class T> DEVICE void load_row(Group (&v)[FLIGHT], const char *row, uint32 i, uint32 cols) {
-	uint32 shift = (uint64)row & 15, from = shift != 0, to = shift ? (cols * T::SIZE + shift) / 16 - 1 : cols / T::COUNT;
+	uint32 shift = (uint64)row & 15, from = shift != 0, ends = (cols * T::SIZE + shift) / 16,
+		   to = shift ? ends - (ends > 0) : cols / T::COUNT;
 	const char *at = row - shift + 16 * (uint64)i;
 	if (i >= from && i + (FLIGHT - 1) * THREADS < to) {
 		if (shift == 0) {
@@ -303,13 +318,17 @@ template <class T> DEVICE void find(const Matrix &m, int64 row, int lane, uint64
 }
 
 // The sums of a warp for a row.
-SHARED Sums forward_sums[2][WARPS];
+struct WarpSums {
+	double s;
+	float top, w, q;
+};
+SHARED WarpSums forward_sums[2][WARPS];
 
 // What the row comes to, from its warps' sums. All lanes of one warp do it.
 template <class T, bool SQUARES>
-DEVICE void conclude(const Matrix &m, const Outputs &o, Partial *partials, uint64 *slot, const Sums (&sums)[WARPS], int64 row, int lane,
+DEVICE void conclude(const Matrix &m, const Outputs &o, Partial *partials, uint64 *slot, const WarpSums (&sums)[WARPS], int64 row, int lane,
 					 double temperature, int64 id, int64 target, float logit) {
-	Sums part = sums[lane % WARPS];
+	WarpSums part = sums[lane % WARPS];
 	float top = part.top;
 #pragma unroll
 	for (int k = WARPS / 2; k > 0; k /= 2) top = __builtin_fmaxf(top, exchange(top, k));
@@ -360,7 +379,7 @@ DEVICE void forward(const Matrix &m, double temperature, double high, double low
 			continue;
 		}
 		const char *x = begin<T>(m, row);
-		Sums a = {-0x1.fffffep127f, 0, 0, 0};
+		Sums a = {-0x1.fffffep127f, 0, 0, 0, 0};
 		uint32 cols = (uint32)here(m.cols), groups = (cols + T::COUNT - 1) / T::COUNT;
 		for (uint32 i = thread; i < groups; i += FLIGHT * THREADS) {
 			Group v[FLIGHT];
@@ -377,13 +396,14 @@ DEVICE void forward(const Matrix &m, double temperature, double high, double low
 #pragma unroll
 		for (int k = WARP / 2; k > 0; k /= 2) top = __builtin_fmaxf(top, exchange(top, k));
 		a.raise<SQUARES>(top, c);
+		WarpSums sums = {(double)a.s + a.rest, top, a.w, a.q};
 #pragma unroll
 		for (int k = WARP / 2; k > 0; k /= 2) {
-			a.s += exchange(a.s, k);
-			a.w += exchange(a.w, k);
-			if (SQUARES) a.q += exchange(a.q, k);
+			sums.s += exchange(sums.s, k);
+			sums.w += exchange(sums.w, k);
+			if (SQUARES) sums.q += exchange(sums.q, k);
 		}
-		if (lane == 0) forward_sums[turn][thread / WARP] = a;
+		if (lane == 0) forward_sums[turn][thread / WARP] = sums;
 		BARRIER();
 		if (thread < WARP) conclude<T, SQUARES>(m, o, partials, slot, forward_sums[turn], row, (int)here((uint32)lane), temperature, id, target,
 													  logit);
