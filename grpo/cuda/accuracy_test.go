@@ -44,7 +44,7 @@ func TestAccuracy(t *testing.T) {
 func testAccuracy[E logprob.Element](b *bed) {
 	var worst extremes
 	rng := rand.New(rand.NewPCG(3, 4))
-	for i, cols := range columnsOf[typeOf[E]()] {
+	for i, cols := range columnsOf[dtypeOf[E]()] {
 		of := kinds
 		if cols > 20000 && os.Getenv("GROUPRL_LONG") == "" && b.machine != nil {
 			of = kinds[i%2*2:][:2]
@@ -71,7 +71,7 @@ func testAccuracy[E logprob.Element](b *bed) {
 // checkAgainst runs the chunk on the device, skew elements from alignment, and looks at all of it.
 func (c chunk[E]) checkAgainst(b *bed, worst *extremes, exact [][]float64, temperature float64, skew int64) {
 	o := Options{Temperature: temperature}
-	h := hold(b, c, skew*typeOf[E]().size()%16)
+	h := hold(b, c, skew*dtypeOf[E]().size()%16)
 	require.NoError(b, b.s.Forward(h.rows, h.m, h.targets, o))
 	require.NoError(b, b.s.Sync())
 	rows := h.read()

@@ -86,17 +86,6 @@ func fetched[T Element](b *bed, p Ptr, n int) []T {
 	return x
 }
 
-// typeOf is E as a DType.
-func typeOf[E logprob.Element]() DType {
-	switch any(E(0)).(type) {
-	case logprob.BFloat16:
-		return BFloat16
-	case logprob.Float16:
-		return Float16
-	}
-	return Float32
-}
-
 func decode[E logprob.Element](x E) float64 {
 	switch x := any(x).(type) {
 	case logprob.BFloat16:
@@ -170,7 +159,7 @@ func hold[E logprob.Element](b *bed, c chunk[E], skew int64) held {
 	n := c.logits.Rows
 	return held{
 		b: b, n: int(n),
-		m:       Matrix{placedAt(b, c.logits.Data, skew), typeOf[E](), n, c.logits.Vocab, c.logits.Stride},
+		m:       Matrix{placedAt(b, c.logits.Data, skew), dtypeOf[E](), n, c.logits.Vocab, c.logits.Stride},
 		targets: placed(b, c.targets),
 		rows:    Rows{b.reserve(4*n, 0), b.reserve(8*n, 0), b.reserve(4*n, 0), b.reserve(4*n, 0)},
 		g:       Gradient{LogProbs: placed(b, c.g), Entropies: placed(b, c.e)},
