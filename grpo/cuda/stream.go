@@ -108,7 +108,7 @@ func (s *Stream) collect() error {
 
 // slot is where a call's first error goes on the device.
 func (s *Stream) slot(name string, explain func(index int64, code int, detail uint32) error) (Ptr, error) {
-	if len(s.calls) == slotCount {
+	if len(s.calls) == cap(s.calls) {
 		if err := s.collect(); err != nil {
 			return 0, err
 		}

@@ -1,0 +1,113 @@
+package cuda
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/grouprl/grouprl/grpo/cuda/internal/kernels"
+	"github.com/grouprl/grouprl/grpo/cuda/internal/ptx"
+	"github.com/grouprl/grouprl/grpo/logprob"
+)
+
+// No barrier can be left out: the interpreter reports a race without it. With
+// GROUPRL_LONG, no other instruction that can be mutated can be either: a fault, or
+// another result.
+func TestMutations(t *testing.T) {
+	mutations, err := ptx.Mutations(kernels.Vocab)
+	require.NoError(t, err)
+	before := kernels.Vocab
+	defer func() { kernels.Vocab = before }()
+	want := map[string]uint64{}
+	barriers := map[string]int{}
+	for _, m := range mutations {
+		if m.Kind != "barrier" && os.Getenv("GROUPRL_LONG") == "" {
+			continue
+		}
+		if want[m.Kernel] == 0 {
+			kernels.Vocab = before
+			want[m.Kernel], err = mutated(t, m.Kernel, 0)
+			require.NoError(t, err)
+		}
+		kernels.Vocab = m.Source
+		var fault *ptx.Fault
+		found := false
+		for seed := uint64(0); seed < 3 && !found; seed++ {
+			got, err := mutated(t, m.Kernel, seed)
+			found = errors.As(err, &fault)
+			if m.Kind != "barrier" {
+				found = found || err != nil || seed == 0 && got != want[m.Kernel]
+			}
+		}
+		if m.Kind == "barrier" {
+			require.True(t, found, "%s: %s", m.Kernel, m.Name)
+			barriers[m.Kernel]++
+		} else if !found {
+			t.Logf("survives: %s: %s, line %d", m.Kernel, m.Name, m.Line)
+		}
+	}
+	for _, kernel := range vocabKernels {
+		if kernel != finishKernel {
+			require.NotZero(t, barriers[kernel], kernel)
+		}
+	}
+}
+
+// mutated runs a kernel over a few rows on one block and mixes its results.
+func mutated(t *testing.T, kernel string, seed uint64) (uint64, error) {
+	switch {
+	case strings.HasSuffix(kernel, "_bf16"):
+		return mutatedOf[logprob.BFloat16](t, kernel, seed)
+	case strings.HasSuffix(kernel, "_f16"):
+		return mutatedOf[logprob.Float16](t, kernel, seed)
+	}
+	return mutatedOf[float32](t, kernel, seed)
+}
+
+func mutatedOf[E logprob.Element](t *testing.T, kernel string, seed uint64) (sum uint64, err error) {
+	b := newBed(t, &ptx.Device{Seed: seed, Steps: 1 << 24})
+	b.d.info.Processors = 0 // two blocks
+	h := hold(b, randomChunk[E](9, 70, 71, 4), 0)
+	rows := h.rows
+	if !strings.Contains(kernel, "squares") {
+		rows.SumSquares = 0
+	}
+	switch {
+	case strings.HasPrefix(kernel, "forward"):
+		err = b.s.Forward(rows, h.m, h.targets, Options{})
+	case strings.HasPrefix(kernel, "backward"):
+		good := outputs(9)
+		c := randomChunk[E](9, 70, 71, 4)
+		require.NoError(t, logprob.Forward(good, c.logits, c.targets, logprob.Options{}))
+		require.NoError(t, Upload(b.s, h.rows.LSE, good.LSE))
+		require.NoError(t, Upload(b.s, h.rows.Entropies, good.Entropies))
+		err = b.s.Backward(h.m, h.targets, h.rows, h.g, Options{})
+	default:
+		p := b.reserve(18*PartialSize, 0)
+		require.NoError(t, UploadPartials(b.s, p, make([]logprob.Partial, 18)))
+		err = b.s.Finish(h.rows, p, 2, 9, 0)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := b.s.Sync(); err != nil {
+		return 0, err
+	}
+	mix := func(v uint64) { sum = (sum ^ v) * 0x9e3779b97f4a7c15 }
+	if strings.HasPrefix(kernel, "backward") {
+		for _, v := range logitsOf[E](&h).Data {
+			mix(uint64(decode(v) * 1e6))
+		}
+		return sum, nil
+	}
+	for _, v := range fetched[float64](b, h.rows.LSE, 9) {
+		mix(uint64(v * 1e6))
+	}
+	for _, v := range append(fetched[float32](b, h.rows.LogProbs, 9), fetched[float32](b, h.rows.Entropies, 9)...) {
+		mix(uint64(float64(v) * 1e6))
+	}
+	return sum, nil
+}
