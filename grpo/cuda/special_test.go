@@ -61,7 +61,7 @@ func testSpecial[E logprob.Element](b *bed) {
 
 			h := hold(b, c, 0)
 			require.NoError(b, b.s.Forward(h.rows, h.m, h.targets, Options{}))
-			sameError(b, refused, b.s.Sync(), name)
+			sameRowError(b, refused, b.s.Sync(), name)
 			got := h.read()
 			near(b, want, got, name)
 
@@ -69,7 +69,7 @@ func testSpecial[E logprob.Element](b *bed) {
 			gradient := logprob.Logits[E]{Data: append([]E(nil), c.logits.Data...), Rows: 3, Vocab: cols, Stride: cols + 1}
 			refused = logprob.Backward(gradient, c.logits, c.targets, want, logprob.Gradient[float32]{LogProbs: c.g, Entropies: c.e}, logprob.Options{})
 			require.NoError(b, b.s.Backward(h.m, h.targets, h.rows, h.g, Options{}))
-			sameError(b, refused, b.s.Sync(), name)
+			sameRowError(b, refused, b.s.Sync(), name)
 			back := logitsOf[E](&h)
 			for r := range int64(3) {
 				for j, w := range gradient.Row(r) {
@@ -85,8 +85,8 @@ func outputs(n int) logprob.Rows[float32] {
 	return logprob.Rows[float32]{LogProbs: make([]float32, n), LSE: make([]float64, n), Entropies: make([]float32, n), SumSquares: make([]float32, n)}
 }
 
-// sameError requires logprob's error for the same row, or none.
-func sameError(b *bed, want, got error, name string) {
+// sameRowError requires logprob's error for the same row, or none.
+func sameRowError(b *bed, want, got error, name string) {
 	if want == nil {
 		require.NoError(b, got, name)
 		return
@@ -176,7 +176,7 @@ func TestBadRows(t *testing.T) {
 			require.ErrorAs(b, err, &call)
 			require.Equal(b, "Backward", call.Name)
 			require.Zero(b, call.Call)
-			sameError(b, refused, err, refused.Error())
+			sameRowError(b, refused, err, refused.Error())
 			for i, v := range logitsOf[float32](&h).Data {
 				require.InDelta(b, gradient.Data[i], v, 1e-6, "row %d", i/50)
 			}
@@ -197,7 +197,7 @@ func TestBadRows(t *testing.T) {
 			want := outputs(7)
 			refused := logprob.Forward(want, c.logits, targets, logprob.Options{})
 			err := b.s.Sync()
-			sameError(b, refused, err, "target")
+			sameRowError(b, refused, err, "target")
 			require.Contains(b, err.Error(), "row 2: Targets")
 			near(b, want, h.read(), "target")
 			try(good, targets, logprob.Gradient[float32]{LogProbs: one}, logprob.Options{})

@@ -12,7 +12,7 @@ import (
 
 // One chunk, or any cut into chunks, at any stride and address, on any grid, with more
 // outputs or fewer: the same bits.
-func TestAnySplit(t *testing.T) {
+func TestAnySplitOfRows(t *testing.T) {
 	eachElement(t, testSplit[float32], testSplit[logprob.BFloat16], testSplit[logprob.Float16])
 }
 
