@@ -19,24 +19,21 @@ import (
 	"github.com/grouprl/grouprl/gspo"
 )
 
-// testEvaluator is an evaluator on the interpreter, which must leak nothing.
-func testEvaluator(t testing.TB) *Evaluator {
-	e, _ := interpreted(t, &ptx.Device{Seed: 1})
+// eachEvaluator runs f with an evaluator on the interpreter, and on a GPU where there is one.
+func eachEvaluator(t *testing.T, f func(b *bed, e *Evaluator)) {
+	eachDevice(t, func(b *bed) { f(b, b.evaluator()) })
+}
+
+func (b *bed) evaluator() *Evaluator {
+	e := &Evaluator{Stream: b.s}
+	b.Cleanup(func() { require.NoError(b, e.Close()) })
 	return e
 }
 
-func interpreted(t testing.TB, machine *ptx.Device) (*Evaluator, *ptx.Device) {
-	d := over(machine)
-	s, err := d.Stream(0)
-	require.NoError(t, err)
-	e := &Evaluator{Stream: s}
-	t.Cleanup(func() {
-		require.NoError(t, e.Close())
-		require.NoError(t, s.Close())
-		require.NoError(t, d.Close())
-		require.Empty(t, machine.Leaks())
-	})
-	return e, machine
+// interpreted is an evaluator whose driver's calls can be counted.
+func interpreted(t testing.TB) (*Evaluator, *ptx.Device) {
+	b := newBed(t, &ptx.Device{})
+	return b.evaluator(), b.machine
 }
 
 // rounds is n, or ten times as many where GROUPRL_LONG asks for the long form.
@@ -92,19 +89,35 @@ func TestAnySplit(t *testing.T) {
 	b := longBatch(rng, 1, 3, 127, 128, 129, 130, 4, 257, 300)
 	for name, o := range map[string]grpo.Objective{"DAPO": dapo.New(), "GSPO-token": gspo.Token(), "coupled": coupled()} {
 		t.Run(name, func(t *testing.T) {
-			t.Run("float64", func(t *testing.T) { anySplit[float64](t, rng, &o, b) })
-			t.Run("float32", func(t *testing.T) { anySplit[float32](t, rng, &o, b) })
+			for seed := range uint64(3) {
+				bed := newBed(t, &ptx.Device{Seed: seed})
+				anySplit[float64](bed, rng, &o, b)
+				anySplit[float32](bed, rng, &o, b)
+			}
+			if gpu := openGPU(t); gpu != nil {
+				anySplit[float64](gpu, rng, &o, b)
+				anySplit[float32](gpu, rng, &o, b)
+			}
 		})
 	}
 }
 
-func anySplit[F grpo.Float](t *testing.T, rng *rand.Rand, o *grpo.Objective, wide grpo.Batch[float64]) {
+// openGPU is a bed on a GPU; nil where there is none.
+func openGPU(t *testing.T) *bed {
+	d, err := Open(Config{})
+	if err != nil {
+		return nil
+	}
+	return bedOver(t, d, nil)
+}
+
+func anySplit[F grpo.Float](t *bed, rng *rand.Rand, o *grpo.Objective, wide grpo.Batch[float64]) {
 	b := as[F](wide)
 	totals, err := grpo.Count(o, &b)
 	require.NoError(t, err)
 	var want outcome
 	for round := range 4 {
-		e, _ := interpreted(t, &ptx.Device{Seed: uint64(round)})
+		e := t.evaluator()
 		e.blocks = round // 0: one a response
 		device := place(t, e.Stream, &b)
 		g := blankGradient[F](t, e.Stream, device.Tokens)
@@ -137,12 +150,11 @@ func anySplit[F grpo.Float](t *testing.T, rng *rand.Rand, o *grpo.Objective, wid
 
 // Add adds, looks first, and leaves masked rows alone.
 func TestAdd(t *testing.T) {
-	t.Run("float64", testAdd[float64])
-	t.Run("float32", testAdd[float32])
+	eachEvaluator(t, testAdd[float64])
+	eachEvaluator(t, testAdd[float32])
 }
 
-func testAdd[F grpo.Float](t *testing.T) {
-	e := testEvaluator(t)
+func testAdd[F grpo.Float](t *bed, e *Evaluator) {
 	a, c := dapo.New(), grpo.Objective{Surrogate: grpo.Reinforce{}, Entropy: grpo.Entropy{Coefficient: 0.1}, Aggregation: grpo.Sum{}}
 	foreign := grpo.Objective{Surrogate: grpo.PolicyGradient(func(grpo.Token) float64 { return 0.5 }), Aggregation: grpo.Sum{}}
 	b := as[F](grpotest.RandomBatch(3, grpotest.Shape{}))
@@ -201,14 +213,14 @@ func counted[F grpo.Float](b grpo.Batch[F]) (tokens []int) {
 }
 
 // sameError requires the same type with the same numbers, a NaN equal to itself.
-func sameError(t *testing.T, want, got error) {
+func sameError(t testing.TB, want, got error) {
 	t.Helper()
 	require.Equal(t, fmt.Sprintf("%#v", want), fmt.Sprintf("%#v", got))
 }
 
 // refused evaluates what the host refuses: the same error, rows of 0, nothing else
 // touched, no statistics.
-func refused(t *testing.T, e *Evaluator, o *grpo.Objective, b *grpo.Batch[float64], totals *grpo.Totals) error {
+func refused(t testing.TB, e *Evaluator, o *grpo.Objective, b *grpo.Batch[float64], totals *grpo.Totals) error {
 	t.Helper()
 	want := hosted(o, b, totals, e.Scale)
 	require.Error(t, want.err)
@@ -221,8 +233,9 @@ func refused(t *testing.T, e *Evaluator, o *grpo.Objective, b *grpo.Batch[float6
 }
 
 // Every value error is the host's, found by the kernels or not.
-func TestValueErrorsAreTheHosts(t *testing.T) {
-	e := testEvaluator(t)
+func TestValueErrorsAreTheHosts(t *testing.T) { eachEvaluator(t, testValueErrors) }
+
+func testValueErrors(t *bed, e *Evaluator) {
 	fields := map[string]bool{}
 	check := func(o grpo.Objective, b grpo.Batch[float64]) {
 		t.Helper()
@@ -272,6 +285,39 @@ func TestValueErrorsAreTheHosts(t *testing.T) {
 	far.Advantages = []float64{0}
 	far.LogProbs, far.OldLogProbs, far.RefLogProbs = []float64{-1, -1}, []float64{-1, -1}, []float64{0, 1e200}
 	check(grpo.Objective{Surrogate: grpo.Reinforce{}, Aggregation: grpo.Sum{}, KL: grpo.KL{Coefficient: 1, Estimator: grpo.K2}}, far)
+	// ... and where a bound would hide them.
+	hidden := grpo.Batch[float64]{
+		Offsets: []int{0, 3}, LogProbs: []float64{-1, -1, -2}, OldLogProbs: []float64{-1, -1, -2}, RefLogProbs: []float64{-1, -1, -1},
+		RolloutLogProbs: []float64{-1, -1, -2}, Advantages: []float64{1},
+	}
+	reinforce := grpo.Objective{Surrogate: grpo.Reinforce{}, Aggregation: grpo.Sum{}}
+	bounded := hidden
+	bounded.OldLogProbs = []float64{-1, math.Inf(1), -2} // a ratio of 0
+	check(grpo.Objective{Surrogate: grpo.Linear{}, Aggregation: grpo.Sum{}}, bounded)
+	bounded = hidden
+	bounded.LogProbs = []float64{-1, 720, -2}
+	check(grpo.Objective{Surrogate: grpo.CISPO{Max: 2}, Aggregation: grpo.Sum{}}, bounded)
+	bounded.LogProbs, bounded.RefLogProbs = hidden.LogProbs, []float64{-1, -1, math.Inf(1)}
+	o = reinforce
+	o.KL = grpo.KL{Coefficient: 0.1, InputBound: 1}
+	check(o, bounded)
+	for _, level := range []grpo.Level{grpo.TokenLevel, grpo.SequenceLevel} {
+		bounded = hidden
+		bounded.RolloutLogProbs = []float64{-1, math.Inf(1), -2}
+		o.KL = grpo.KL{Coefficient: 0.1, Factor: grpo.KLFactor{Mode: grpo.Detached, Level: level, Anchor: grpo.Rollout}}
+		check(o, bounded)
+		o.KL.Factor.Anchor, o.Weights = grpo.Old, []grpo.Weight{grpo.Mismatch{Level: level, Low: 0.5}}
+		check(o, bounded)
+		o.Weights = nil
+	}
+	bounded = hidden
+	bounded.LogProbs, bounded.OldLogProbs = []float64{-1, -1, -1}, []float64{-710, -710, -710} // slopes of 1e308 under a coefficient that makes them small
+	o.Ratio.Anchor = grpo.Current
+	o.KL = grpo.KL{Coefficient: 1e-120, Estimator: grpo.K1, Factor: grpo.KLFactor{Mode: grpo.GradientOnly}}
+	check(o, bounded)
+	tokens := hidden
+	tokens.Advantages, tokens.TokenAdvantages = nil, []float64{1, math.NaN(), 1}
+	check(grpo.Objective{Surrogate: grpo.Clip{Low: 0.2, High: 0.2}, Aggregation: grpo.Sum{}}, tokens)
 	large := b
 	large.LogProbs, large.Advantages = []float64{-1, -1}, []float64{-1e200}
 	e.Scale = 1e200
@@ -298,8 +344,9 @@ func TestValueErrorsAreTheHosts(t *testing.T) {
 }
 
 // A gradient too large for float32 alone.
-func TestGradientBeyondFloat32(t *testing.T) {
-	e := testEvaluator(t)
+func TestGradientBeyondFloat32(t *testing.T) { eachEvaluator(t, testGradientBeyondFloat32) }
+
+func testGradientBeyondFloat32(t *bed, e *Evaluator) {
 	o := grpo.Objective{Surrogate: grpo.Linear{}, Aggregation: grpo.Sum{}}
 	b := grpo.Batch[float32]{Offsets: []int{0, 1, 3}, LogProbs: []float32{-1, -1, -1}, Advantages: []float64{1, 1e39}}
 	totals, err := grpo.Count(&o, &b)
@@ -313,7 +360,7 @@ func TestGradientBeyondFloat32(t *testing.T) {
 // Everything that is wrong before a number is read has the host's error, and starts
 // nothing.
 func TestOtherErrorsAreTheHosts(t *testing.T) {
-	e, machine := interpreted(t, &ptx.Device{})
+	e, machine := interpreted(t)
 	good := grpotest.RandomBatch(1, grpotest.Shape{})
 	types := map[string]bool{}
 	for name, spoil := range map[string]func(o *grpo.Objective, b *grpo.Batch[float64], t *grpo.Totals){
@@ -375,7 +422,7 @@ func (share) Needs() grpo.Fields          { return 0 }
 
 // Addresses that hold no such column are refused before anything starts.
 func TestPointerErrors(t *testing.T) {
-	e, machine := interpreted(t, &ptx.Device{})
+	e, machine := interpreted(t)
 	d := e.Stream.Device()
 	o := coupled()
 	b := grpotest.RandomBatch(2, grpotest.Shape{})
@@ -515,7 +562,7 @@ func (p *placedForFailure) free(t *testing.T, s *Stream) {
 
 // A second call takes no memory of the device, and closing gives all back.
 func TestNoAllocationInSteadyState(t *testing.T) {
-	e, machine := interpreted(t, &ptx.Device{})
+	e, machine := interpreted(t)
 	o := coupled()
 	b := grpotest.RandomBatch(5, grpotest.Shape{Responses: 9})
 	device := place(t, e.Stream, &b)
@@ -535,7 +582,7 @@ func TestNoAllocationInSteadyState(t *testing.T) {
 
 // What has no tokens is nothing to launch, and counts.
 func TestEmptyBatches(t *testing.T) {
-	e, machine := interpreted(t, &ptx.Device{})
+	e, machine := interpreted(t)
 	o := dapo.New()
 	b := grpo.Batch[float64]{Offsets: []int{1, 1, 3}, LogProbs: []float64{0, 1, 1}, Advantages: []float64{1, 1}, Mask: []bool{true, false, false}}
 	totals := grpo.Totals{Tokens: 5, Responses: 2, AllResponses: 4}

@@ -12,7 +12,8 @@ import (
 // Kernels exist for every Ratio, KL, Entropy and Aggregation (a user's too: a share is
 // one number a response, which the host computes), for the surrogates Clip, Linear,
 // CISPO, SAPO, Reinforce and a BySign of two of them, and for up to four weights among
-// Mismatch, SignWeight and PositionWeight.
+// Mismatch, Gate of a ratio (of tokens or, of old over rollout, of responses), SignWeight
+// and PositionWeight.
 func OnDevice(o *grpo.Objective) error {
 	_, err := newRule(o)
 	return err
@@ -45,6 +46,7 @@ const (
 	mismatch = iota
 	signWeight
 	positionWeight
+	gate
 )
 
 type clamp struct {
@@ -58,8 +60,8 @@ type surrogate struct {
 }
 
 type weight struct {
-	kind, level, mask int64
-	a, b, bound       float64
+	kind, level, mask, current int64
+	a, b, bound                float64
 }
 
 // rule is an objective with the columns that it reads and writes.
@@ -124,7 +126,7 @@ func newRule(o *grpo.Objective) (rule, error) {
 	r.weights = int64(len(o.Weights))
 	for i, w := range o.Weights {
 		if r.weight[i], known = newWeight(w); !known {
-			return r, &UnsupportedError{fmt.Sprintf("Weights[%d]", i), fmt.Sprintf("%T has no kernel", w)}
+			return r, &UnsupportedError{fmt.Sprintf("Weights[%d]", i), fmt.Sprintf("%T %v has no kernel", w, w)}
 		}
 	}
 	return r, nil
@@ -151,11 +153,15 @@ func newSurrogate(s grpo.Surrogate) (surrogate, bool) {
 func newWeight(w grpo.Weight) (weight, bool) {
 	switch w := w.(type) {
 	case grpo.Mismatch:
-		return weight{mismatch, int64(w.Level), word(w.Mode == grpo.Mask), w.Low, w.High, w.Bound}, true
+		return weight{kind: mismatch, level: int64(w.Level), mask: word(w.Mode == grpo.Mask), a: w.Low, b: w.High, bound: w.Bound}, true
 	case grpo.SignWeight:
 		return weight{kind: signWeight, a: w.Positive, b: w.Negative}, true
 	case grpo.PositionWeight:
 		return weight{kind: positionWeight, a: w.First, b: w.Last}, true
+	case grpo.Gate:
+		current := w.Of == grpo.CurrentOverAnchor
+		return weight{kind: gate, level: int64(w.Level), mask: word(w.Any), current: word(current), a: w.Low, b: w.High},
+			w.Statistic == grpo.RatioStatistic && !(current && w.Level != grpo.TokenLevel)
 	}
 	return weight{}, false
 }

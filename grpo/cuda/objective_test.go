@@ -186,7 +186,7 @@ func compare(t testing.TB, want, got outcome, tolerance float64, bits bool) {
 		d := difference(got.gradient[i], want.gradient[i])
 		require.LessOrEqual(t, d, tolerance, "%s\ndevice %v\nhost   %v", name, got.gradient[i], want.gradient[i])
 		if bits {
-			require.Equal(t, want.gradient[i], got.gradient[i], name)
+			require.Equal(t, patterns(want.gradient[i]), patterns(got.gradient[i]), "%s\ndevice %v\nhost   %v", name, got.gradient[i], want.gradient[i])
 		}
 	}
 	a, err := want.stats.MarshalBinary()
@@ -210,10 +210,19 @@ func compare(t testing.TB, want, got outcome, tolerance float64, bits bool) {
 	require.Empty(t, metrics)
 }
 
+// patterns are the bits of numbers, in which 0 is not -0.
+func patterns(x []float64) []uint64 {
+	b := make([]uint64, len(x))
+	for i, v := range x {
+		b[i] = math.Float64bits(v)
+	}
+	return b
+}
+
 // sameExp reports whether the host computes the objective with the kernel's exp alone.
 func sameExp(o *grpo.Objective) bool {
 	return o.KL.Factor.Mode == grpo.NoFactor && !slices.ContainsFunc(o.Weights, func(w grpo.Weight) bool {
-		_, is := w.(grpo.Mismatch)
+		_, is := w.(grpo.Mismatch) // a Gate has no part in what it keeps
 		return is
 	})
 }
@@ -231,10 +240,11 @@ func resolved[F grpo.Float](t testing.TB, o grpo.Objective, b *grpo.Batch[F]) gr
 }
 
 // Every golden case of every package, in float64.
-func TestGoldenObjectives(t *testing.T) {
+func TestGoldenObjectives(t *testing.T) { eachEvaluator(t, testGolden) }
+
+func testGolden(t *bed, e *Evaluator) {
 	cases, err := grpotest.Golden()
 	require.NoError(t, err)
-	e := testEvaluator(t)
 	kernels, worst := 0, 0.0
 	for n, c := range cases {
 		o, b := c.Objective, c.Batch
@@ -271,16 +281,17 @@ func TestGoldenObjectives(t *testing.T) {
 var hostRows = []string{
 	"RIPO", "DCPO", "BAPO", "GPPO", "CE-GPPO", "VESPO", "VESPO, corrected", "DPPO, total variation", "DPPO, KL",
 	"DPPO, prime-rl", "IPO, prime-rl", "DRO", "Kimi k1.5", "DRPO", "TOPR", "ASPO", "DIS", "REC, ring clip", "sppo", "AWR",
-	"REAL", "clip-cov", "kl-cov", "outlier", "veto", "sequence maximum, TRM", "gate: token, ratio", "gate: token, TV",
-	"gate: token, binary KL", "gate: sequence, ratio", "gate: sequence, TV", "gate: sequence, binary KL", "KPop",
+	"REAL", "clip-cov", "kl-cov", "sequence maximum, TRM", "gate: token, TV",
+	"gate: token, binary KL", "gate: sequence, TV", "gate: sequence, binary KL", "KPop",
 	"rejection by k1, token", "rejection by k2, mean", "rejection by k3, sum", "rejection by k3, maximum", "OPSM", "VACO",
 	"M2PO", "top entropy", "clipB", "batch-normalised weight, tokens", "batch-normalised weight, responses", "FIPO", "CPPO",
 	"length power, VL-Norm",
 }
 
-func TestCatalogueOfObjectives(t *testing.T) {
+func TestCatalogueOfObjectives(t *testing.T) { eachEvaluator(t, testCatalogue) }
+
+func testCatalogue(t *bed, e *Evaluator) {
 	var without []string
-	e := testEvaluator(t)
 	for n, row := range grpotest.Catalogue() {
 		o := row.New()
 		shapes := []grpotest.Shape{{}}
@@ -349,9 +360,9 @@ func randomObjective(rng *rand.Rand) grpo.Objective {
 	}
 	surrogate := func() grpo.Surrogate {
 		return []grpo.Surrogate{
-			grpo.Linear{}, grpo.Clip{Low: pick(0, 2e-4, 0.2), High: pick(0, 3e-4, 0.28)}, grpo.Clip{Low: 0.1, High: 0.2, Cap: pick(1.2, 2)},
-			grpo.CISPO{Min: pick(0, 0.8), Max: pick(1.2, 5)}, grpo.SAPO{Positive: 1, Negative: pick(1.05, 20)}, grpo.Reinforce{},
-		}[rng.IntN(6)]
+			grpo.Linear{}, grpo.Clip{Low: pick(0, 2e-4, 0.2), High: pick(0, 3e-4, 0.28)}, grpo.Clip{Low: 0.1, High: 0.2, Cap: pick(1.2, 2)}, grpo.Clip{Low: 0.1, Cap: 1},
+			grpo.CISPO{Min: pick(0, 0.8, 1), Max: pick(1.2, 5)}, grpo.SAPO{Positive: 1, Negative: pick(1.05, 20)}, grpo.Reinforce{},
+		}[rng.IntN(7)]
 	}
 	aggregation := func() grpo.Aggregation {
 		return []grpo.Aggregation{
@@ -370,10 +381,11 @@ func randomObjective(rng *rand.Rand) grpo.Objective {
 		for range rng.IntN(3) {
 			level := []grpo.Level{grpo.TokenLevel, grpo.SequenceLevel, grpo.ProductLevel}[rng.IntN(3)]
 			o.Weights = append(o.Weights, []grpo.Weight{
-				grpo.Mismatch{Level: level, Low: pick(0, 0.9), High: pick(0, 1.05, 2), Bound: pick(0, 0.07)},
-				grpo.Mismatch{Level: level, Mode: grpo.Mask, Low: 0.9, High: 1.1}, grpo.SignWeight{Positive: 0.5, Negative: pick(0, 2)},
-				grpo.PositionWeight{First: 1, Last: pick(0, 0.8)},
-			}[rng.IntN(4)])
+				grpo.Mismatch{Level: level, Low: pick(0, 0.9, 1), High: pick(0, 1, 1.05, 2), Bound: pick(0, 0.07)},
+				grpo.Mismatch{Level: level, Mode: grpo.Mask, Low: pick(0.9, 1), High: pick(1, 1.1)}, grpo.SignWeight{Positive: 0.5, Negative: pick(0, 2)},
+				grpo.PositionWeight{First: 1, Last: pick(0, 0.8)}, grpo.Gate{Level: level, Low: pick(0, 0.9, 1), High: pick(1, 1.1)},
+				grpo.Gate{Of: grpo.Pair(rng.IntN(2)), Any: rng.IntN(2) == 0, Low: pick(0, 0.3, 0.8), High: pick(0, 1.5)},
+			}[rng.IntN(6)])
 		}
 		if rng.IntN(2) == 0 {
 			o.KL = grpo.KL{
@@ -381,7 +393,7 @@ func randomObjective(rng *rand.Rand) grpo.Objective {
 				InputBound: pick(0, 0.6), OutputBound: pick(0, 0.15),
 			}
 			if mode := grpo.FactorMode(rng.IntN(4)); mode != grpo.NoFactor {
-				o.KL.Factor = grpo.KLFactor{Mode: mode, Level: grpo.Level(rng.IntN(2)), Anchor: grpo.Anchor(rng.IntN(3)), Cap: pick(0, 1.1)}
+				o.KL.Factor = grpo.KLFactor{Mode: mode, Level: grpo.Level(rng.IntN(2)), Anchor: grpo.Anchor(rng.IntN(3)), Cap: pick(0, 1, 1.1)}
 			}
 			if rng.IntN(2) == 0 {
 				o.KL.Aggregation = aggregation()
@@ -399,17 +411,33 @@ func randomObjective(rng *rand.Rand) grpo.Objective {
 	}
 }
 
+// onBounds moves tokens to where rules change: ratios of exactly 1, log-ratios and KL
+// estimates on the bounds that randomObjective picks, differences near 0.
+func onBounds(rng *rand.Rand, b *grpo.Batch[float64]) {
+	pick := func(x ...float64) float64 { return x[rng.IntN(len(x))] * float64(2*rng.IntN(2)-1) }
+	for _, t := range counted(*b) {
+		b.LogProbs[t] = 0
+		b.OldLogProbs[t] = pick(0, 0.1, 0.4, 1e-4)
+		b.RolloutLogProbs[t] = b.OldLogProbs[t] + pick(0, 0.07, 0.1)
+		b.RefLogProbs[t] = pick(0, 1./1024, 1e-4, 0.15, 0.3, 0.6)
+	}
+}
+
 // Random objectives on random batches: every branch of the kernel beside every other.
-func TestRandomObjectives(t *testing.T) {
+func TestRandomObjectives(t *testing.T) { eachEvaluator(t, testRandom) }
+
+func testRandom(t *bed, e *Evaluator) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	e := testEvaluator(t)
-	for range rounds(150) {
+	for range rounds(300) {
 		o := randomObjective(rng)
 		require.NoError(t, OnDevice(&o))
 		shape := grpotest.Shape{Responses: 1 + rng.IntN(5), MaxLength: 1 + rng.IntN(9), Tokens: !o.Ratio.Level.Shared() && rng.IntN(2) == 0}
 		b := grpotest.Batch(rng, shape)
-		if rng.IntN(4) == 0 {
+		switch rng.IntN(4) {
+		case 0:
 			b.OldLogProbs = nil
+		case 1:
+			onBounds(rng, &b)
 		}
 		e.Scale = []float64{0, 8, -0.5}[rng.IntN(3)]
 		text := fmt.Sprint(o)
@@ -423,7 +451,9 @@ func TestRandomObjectives(t *testing.T) {
 
 // The ratio at every size is package grpo's, to the bit: with A = -1, one anchor of 0
 // and the sum, the gradient is exp(lp).
-func TestExpIsTheHosts(t *testing.T) {
+func TestExpIsTheHosts(t *testing.T) { eachEvaluator(t, testExp) }
+
+func testExp(t *bed, e *Evaluator) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	b := grpo.Batch[float64]{Advantages: []float64{-1}}
 	for range 1000 {
@@ -435,16 +465,43 @@ func TestExpIsTheHosts(t *testing.T) {
 	o := grpo.Objective{Surrogate: grpo.Linear{}, Aggregation: grpo.Sum{}}
 	totals, err := grpo.Count(&o, &b)
 	require.NoError(t, err)
-	e := testEvaluator(t)
 	device := place(t, e.Stream, &b)
 	got := onDevice[float64](t, e, &o, &device, &totals)
 	require.NoError(t, e.OnHost())
 	compare(t, hosted(&o, &b, &totals, 0), got, 0, unfused())
 }
 
+// The KL's estimators, near 0 too, where k3 is a series, and on their bounds.
+func TestKLIsTheHosts(t *testing.T) { eachEvaluator(t, testKL) }
+
+func testKL(t *bed, e *Evaluator) {
+	b := grpo.Batch[float64]{Advantages: []float64{0}}
+	for _, x := range []float64{0, 1e-300, 1e-8, 1e-4, 0.0009, 1. / 1024, 0.001, 0.01, 0.15, 0.2, 0.6, 0.61, 3, 20} {
+		b.RefLogProbs = append(b.RefLogProbs, x, -x)
+	}
+	n := len(b.RefLogProbs)
+	b.LogProbs, b.Offsets = make([]float64, n), []int{0, n}
+	device := place(t, e.Stream, &b)
+	o := grpo.Objective{Surrogate: grpo.Linear{}, Aggregation: grpo.Sum{}}
+	totals, err := grpo.Count(&o, &b)
+	require.NoError(t, err)
+	for _, o.KL.Estimator = range []grpo.KLEstimator{grpo.K1, grpo.AbsK1, grpo.K2, grpo.K3} {
+		for _, o.KL.Gradient = range []grpo.KLGradient{grpo.EstimatorGradient, grpo.K2Gradient} {
+			for _, o.KL.InputBound = range []float64{0, 0.6} {
+				for _, o.KL.OutputBound = range []float64{0, 0.15} {
+					o.KL.Coefficient = 0.3
+					compare(t, hosted(&o, &b, &totals, 0), onDevice[float64](t, e, &o, &device, &totals), 1e-15, unfused())
+					require.NoError(t, e.OnHost())
+				}
+			}
+		}
+	}
+}
+
 // Numbers that a person can follow: two tokens, A = 1 and 2, r = 1 and e^0.5 > 1.28.
-func TestHandNumbers(t *testing.T) {
-	e := testEvaluator(t)
+func TestHandNumbers(t *testing.T) { eachEvaluator(t, testHand) }
+
+func testHand(t *bed, e *Evaluator) {
 	b := grpo.Batch[float64]{Offsets: []int{0, 1, 2}, LogProbs: []float64{-1, -1}, OldLogProbs: []float64{-1, -1.5}, Advantages: []float64{1, 2}}
 	for _, c := range []struct {
 		o        grpo.Objective

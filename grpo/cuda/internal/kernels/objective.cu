@@ -20,7 +20,7 @@ enum { K3, K1, ABS_K1, K2 };
 enum { NO_FACTOR, DIFFERENTIABLE, DETACHED, GRADIENT_ONLY };
 // Surrogates and weights: the numbers of objective.go.
 enum { LINEAR, CLIP, CISPO, SAPO, REINFORCE };
-enum { MISMATCH, SIGN_WEIGHT, POSITION_WEIGHT };
+enum { MISMATCH, SIGN_WEIGHT, POSITION_WEIGHT, GATE };
 
 typedef uint64 __attribute__((may_alias)) word;
 
@@ -35,15 +35,17 @@ struct Surrogate {
 };
 
 struct Weight {
-	int64 kind, level, mask;
-	double a, b, bound; // MISMATCH Low, High; SIGN_WEIGHT Positive, Negative; POSITION_WEIGHT First, Last
+	int64 kind, level;
+	int64 mask;         // MISMATCH: Mode Mask; GATE: Any
+	int64 current;      // GATE: of current over anchor, not of old over rollout
+	double a, b, bound; // MISMATCH and GATE Low, High; SIGN_WEIGHT Positive, Negative; POSITION_WEIGHT First, Last
 };
 
 enum { MAX_WEIGHTS = 4 };
 
 struct Rule {
 	const void *logp, *anchor;     // [T] F; the anchor is one of the batch's columns
-	const void *over, *under;      // [T] F, MISMATCH: old and rollout
+	const void *over, *under;      // [T] F, MISMATCH and GATE: old and rollout
 	const void *other, *factor_of; // [T] F, the KL's
 	const void *entropies;         // [T] F
 	const void *advantages;        // [T] F, or none: the response's
@@ -86,7 +88,7 @@ enum { LOSS, DLOSS, KL, ENTROPY, RATIO, LOG_RATIO, KL3, WEIGHT, WEIGHTED, COLUMN
 enum { RATIO_SQUARED = KL3 + 1, KL2, BY_LANES };
 enum { WEIGHTS, WEIGHTS_SQUARED, WEIGHTEDS, ONE_BY_ONE };
 // The columns of the pass before, where what tokens share comes from.
-enum { RATIOS, FACTORS, MISMATCHES, SHARES };
+enum { RATIOS, FACTORS, VETOES, MISMATCHES, SHARES };
 
 // A block: CHUNK threads compute a token each and add up by lanes, while a warp adds the
 // chunk before one by one.
@@ -195,6 +197,12 @@ DEVICE double mismatch(const Weight &m, double d) {
 	return x;
 }
 
+// keeps reports whether a gate's ratio, by its logarithm, is within bounds.
+DEVICE bool keeps(const Weight &g, double d) {
+	double x = exp64(d);
+	return (g.a == 0 || x >= g.a) && (g.b == 0 || x <= g.b);
+}
+
 // kl is the estimate at x and its derivative.
 DEVICE double kl(const Rule *rule, double difference, double *slope) {
 	double x = difference, value, d, bound = rule->input_bound;
@@ -249,7 +257,13 @@ template <typename F> DEVICE void store(void *column, int64 row, double x, int64
 // whole is what a response's tokens share: the results of the pass before.
 struct Whole {
 	double log_ratio, mismatch, factor; // mismatch: the sum
+	bool vetoed;                        // a token is outside of a gate that asks for all
 };
+
+// difference is the log-ratio of a token that a weight looks at; d is the objective's.
+template <typename F> DEVICE double difference(const Rule *rule, const Weight &w, int64 row, double d) {
+	return w.current ? d : load<F>(rule->over, row) - load<F>(rule->under, row);
+}
 
 // evaluate computes counted token t of a response, which is in this row.
 template <typename F> DEVICE Token evaluate(const Rule *rule, const Response &r, const Whole &whole, int64 t, int64 row) {
@@ -289,14 +303,19 @@ template <typename F> DEVICE Token evaluate(const Rule *rule, const Response &r,
 			k.weight *= w.a + (w.b - w.a) * (double)t / (double)last;
 		} else {
 			double d = whole.mismatch;
-			if (w.level == TOKEN)
-				d = load<F>(rule->over, row) - load<F>(rule->under, row);
-			else if (w.level == SEQUENCE)
+			if (w.level == SEQUENCE)
 				d /= (double)r.n;
+			if (w.level == TOKEN)
+				d = difference<F>(rule, w, row, k.d);
 			k.odd |= odd(d);
-			k.weight *= mismatch(w, d);
+			if (w.kind == MISMATCH)
+				k.weight *= mismatch(w, d);
+			else if (!w.mask && !keeps(w, d))
+				k.weight = 0;
 		}
 	}
+	if (whole.vetoed)
+		k.weight = 0;
 	if (rule->weights) {
 		k.loss = k.weight == 0 ? 0 : k.loss * k.weight;
 		k.dloss = k.weight == 0 ? 0 : k.dloss * k.weight;
@@ -366,7 +385,7 @@ DEVICE int64 row_of(const Response &r, const int64 *rows, int64 t) { return r.in
 DEVICE int64 chunk_of(const Response &r, int64 start) { return r.n - start < CHUNK ? r.n - start : CHUNK; }
 
 // before is the pass that finds what the tokens of a response share.
-template <typename F> DEVICE Whole before(Scratch &s, const Response &r, const int64 *rows, bool mismatches, bool factors) {
+template <typename F> DEVICE Whole before(Scratch &s, const Response &r, const int64 *rows, bool mismatches, bool vetoes, bool factors) {
 	const Rule *rule = &s.rule;
 	const int thread = THREAD, of = thread >> 3;
 	double sum = 0;
@@ -377,8 +396,14 @@ template <typename F> DEVICE Whole before(Scratch &s, const Response &r, const i
 			const int64 row = row_of(r, rows, t);
 			const double logp = load<F>(rule->logp, row);
 			const double a = rule->advantages ? load<F>(rule->advantages, row) : r.advantage;
-			bool inside;
-			s.column[buffer][RATIOS][thread] = clamp(rule->clamp, logp - load<F>(rule->anchor, row), a, &inside);
+			const double d = logp - load<F>(rule->anchor, row);
+			bool inside, vetoed = false;
+			for (int64 i = 0; vetoes && i < rule->weights; i++) {
+				const Weight &w = rule->weight[i];
+				vetoed |= w.kind == GATE && w.mask && !keeps(w, difference<F>(rule, w, row, d));
+			}
+			s.column[buffer][RATIOS][thread] = clamp(rule->clamp, d, a, &inside);
+			s.column[buffer][VETOES][thread] = vetoed;
 			s.column[buffer][MISMATCHES][thread] = mismatches ? load<F>(rule->over, row) - load<F>(rule->under, row) : 0;
 			s.column[buffer][FACTORS][thread] = factors ? logp - load<F>(rule->factor_of, row) : 0;
 		}
@@ -391,7 +416,7 @@ template <typename F> DEVICE Whole before(Scratch &s, const Response &r, const i
 	if (of < SHARES)
 		s.lanes[of][thread & 7] = sum;
 	BARRIER();
-	Whole whole = {total(s.lanes[RATIOS]), total4(s.lanes[MISMATCHES]), total(s.lanes[FACTORS]) / (double)r.n};
+	Whole whole = {total(s.lanes[RATIOS]), total4(s.lanes[MISMATCHES]), total(s.lanes[FACTORS]) / (double)r.n, total(s.lanes[VETOES]) > 0};
 	if (rule->level == SEQUENCE || rule->level == SEQUENCE_TOKEN)
 		whole.log_ratio /= (double)r.n;
 	return whole;
@@ -430,15 +455,18 @@ DEVICE void objective(const Rule *__restrict__ given, const Response *__restrict
 	const bool by_lanes = of < BY_LANES, one_by_one = one == WEIGHTEDS ? factors : one >= 0 && one < WEIGHTEDS && rule->weights;
 	const bool shared = rule->level == SEQUENCE || rule->level == PRODUCT;
 	const int passes = shared || factors && rule->factor == DIFFERENTIABLE ? 2 : 1; // a gradient that waits for sums
-	bool mismatches = false;
-	for (int64 w = 0; w < rule->weights; w++)
-		mismatches |= rule->weight[w].kind == MISMATCH && rule->weight[w].level != TOKEN;
+	bool mismatches = false, vetoes = false;
+	for (int64 i = 0; i < rule->weights; i++) {
+		const Weight &w = rule->weight[i];
+		mismatches |= (w.kind == MISMATCH || w.kind == GATE) && w.level != TOKEN;
+		vetoes |= w.kind == GATE && w.mask;
+	}
 
 	for (int64 i = BLOCK; i < count; i += GRID) {
 		const Response r = responses[i];
-		Whole whole = {0, 0, 0};
-		if (rule->level != TOKEN || mismatches || factors)
-			whole = before<F>(s, r, rows, mismatches, factors);
+		Whole whole = {0, 0, 0, false};
+		if (rule->level != TOKEN || mismatches || vetoes || factors)
+			whole = before<F>(s, r, rows, mismatches, vetoes, factors);
 
 		double sum = 0, low = 0, high = 0;
 		double pull = 0, factor_pull = 0; // what each token gets of the response's derivatives
