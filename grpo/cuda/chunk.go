@@ -9,7 +9,7 @@ import (
 )
 
 // chunkBytes is how much of a host's logits is on the device at once.
-const chunkBytes = 64 << 20
+var chunkBytes int64 = 64 << 20
 
 // hostChunk is what a chunk of rows of a host's logits gets on the device.
 type hostChunk[E logprob.Element] struct {
