@@ -12,20 +12,18 @@ import (
 // so nothing has to be read while it runs, and its supervisor never touches a byte.
 type memfiles struct {
 	fds []int
-	err error // the first failure of add
+	err error // the first failure of making one
 }
 
-// add makes a file; with content, one that can no longer be changed.
-func (m *memfiles) add(name string, content []byte) int {
+// add makes a file that a program writes.
+func (m *memfiles) add(name string) int { return m.create(name, 0) }
+
+// addSealed makes a file that can no longer be changed.
+func (m *memfiles) addSealed(name string, content []byte) int {
+	fd := m.create(name, unix.MFD_ALLOW_SEALING)
 	if m.err != nil {
 		return -1
 	}
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	if err != nil {
-		m.err = os.NewSyscallError("memfd_create", err)
-		return -1
-	}
-	m.fds = append(m.fds, fd)
 	for at := 0; at < len(content); {
 		n, err := unix.Pwrite(fd, content[at:], int64(at))
 		if err != nil {
@@ -34,13 +32,23 @@ func (m *memfiles) add(name string, content []byte) int {
 		}
 		at += n
 	}
-	seals := unix.F_SEAL_SEAL
-	if name == "in" {
-		seals |= unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK
-	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
 		m.err = os.NewSyscallError("fcntl", err)
 	}
+	return fd
+}
+
+func (m *memfiles) create(name string, flags int) int {
+	if m.err != nil {
+		return -1
+	}
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|flags) // without ALLOW_SEALING nobody can seal it
+	if err != nil {
+		m.err = os.NewSyscallError("memfd_create", err)
+		return -1
+	}
+	m.fds = append(m.fds, fd)
 	return fd
 }
 

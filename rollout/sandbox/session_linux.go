@@ -74,9 +74,9 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 	}
 	var files memfiles
 	defer files.close()
-	fds := []int{files.add("in", input), files.add("out", nil), files.add("err", nil)}
+	fds := []int{files.addSealed("in", input), files.add("out"), files.add("err")}
 	if op == 'L' || s.program.Entry != "" {
-		fds = append(fds, files.add("value", nil))
+		fds = append(fds, files.add("value"))
 	}
 	if files.err != nil {
 		return r, &InfraError{"memory file", files.err}

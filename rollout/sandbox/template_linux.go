@@ -46,7 +46,9 @@ type setup struct {
 	Filter     string      `json:"filter"`
 	FilterPID  []int       `json:"filter_pid"`
 	Processes  int         `json:"processes"` // of the user in all, where sessions share one count
+	First      string      `json:"first"`     // the request that a new session gets ready for
 	PivotRoot  int         `json:"sys_pivot_root"`
+	Clone      int         `json:"sys_clone"`
 }
 
 // started is the supervisor's answer.
@@ -119,7 +121,8 @@ func (t *template) configure(cfg Config, tier Tier, py *interpreter) error {
 	s := setup{
 		Namespaces: tier == Namespaces, Landlock: tier == Landlock,
 		RO: paths, Links: links, Path: append([]string{}, cfg.Path...), Preload: append([]string{}, cfg.Preload...),
-		FilterPID: []int{}, PivotRoot: unix.SYS_PIVOT_ROOT,
+		FilterPID: []int{}, PivotRoot: unix.SYS_PIVOT_ROOT, Clone: unix.SYS_CLONE,
+		First: hex.EncodeToString(appendRequest(nil, 'L', &Program{}, cfg.Limits.WithDefaults())),
 	}
 	if tier != Namespaces {
 		s.Processes = processes(programUID(cfg))

@@ -5,7 +5,11 @@
 #   template  fd 3 in: configuration (JSON), then one message with one socket a session
 #   session   its socket: requests with descriptors, one reply each
 #   child     takes its limits on, waits for its request and descriptors 0, 1, 2 (and 3
-#             for a function's value), and becomes the program
+#             for a function's value), and becomes the program. The one that compiles a
+#             program goes on as its first run
+#
+# What costs a child its time are the pages that it touches first, each a fault and a
+# copy. So it finds ready what can be ready, and calls what is near the system.
 #
 # Descriptors of the programs' input and output are memory files made by the Go side,
 # which reads them itself: outputs never pass through here.
@@ -16,10 +20,10 @@ import gc
 import os
 import resource
 import select
-import signal
 import stat
 import struct
 import time
+from _signal import SIGCHLD, SIGKILL, SIGXFSZ, SIG_DFL, SIG_IGN, signal
 from os import _exit
 from _socket import socket, socketpair, AF_UNIX, SOCK_SEQPACKET, SOL_SOCKET, SCM_RIGHTS, CMSG_SPACE
 # What children need, so that no test pays for it.
@@ -39,6 +43,7 @@ _prctl = libc.prctl
 _prctl.argtypes = (ctypes.c_int,) + (ctypes.c_ulong,) * 4
 _mount = libc.mount
 _mount.argtypes = (ctypes.c_char_p,) * 3 + (ctypes.c_ulong, ctypes.c_char_p)
+_umount, _capset = libc.umount2, libc.capset
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -46,7 +51,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_NOATIME = 1, 2, 4, 8, 
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 SYS_MOUNT_SETATTR, SYS_LANDLOCK = 442, 444  # the same numbers on every architecture
-CHANNEL, SOCK, RULES, CODE = 199, 200, 201, 202  # a session's own descriptors, out of the way
+SOCK, RULES, CODE = 200, 201, 202  # a session's own descriptors, out of the way
 BOX = "/sandbox/box"
 
 
@@ -82,7 +87,7 @@ SYS_ADMIN = capabilities(1 << 21)
 
 # ---- messages ----
 
-def receive(sock, size=1 << 18, fds=4):
+def receive(sock, size=1024, fds=4):
     data, extra, flags, _ = sock.recvmsg(size, CMSG_SPACE(4 * fds))
     got = []
     for level, kind, body in extra:
@@ -183,7 +188,7 @@ def private_root(cfg):
         cfg["proc"] = False  # a masked /proc, as containers have it: do without
     os.chdir(base)
     syscall("pivot_root", cfg["sys_pivot_root"], ctypes.addressof(DOT), ctypes.addressof(DOT))
-    check(libc.umount2(b".", MNT_DETACH), "umount old root")
+    check(_umount(b".", MNT_DETACH), "umount old root")
     os.chdir("/")
     mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     check(libc.sethostname(b"sandbox", 7), "sethostname")
@@ -227,7 +232,7 @@ added = []  # what a strict program does without
 
 def template():
     control = socket(fileno=3)
-    data, _ = receive(control)
+    data, _ = receive(control, 1 << 18)
     if not data:
         _exit(0)
     try:
@@ -253,13 +258,16 @@ def template():
         cfg["rules"] = -1
         if cfg["abi"] and (cfg["namespaces"] or cfg["landlock"]):
             cfg["rules"] = ruleset(cfg["abi"], rules_of(cfg))
+        cfg["first"] = bytes.fromhex(cfg["first"])
+        die_first()
         prctl("PR_SET_DUMPABLE", 4, 0)
         prctl("PR_SET_NO_NEW_PRIVS", 38, 1)
     except BaseException as e:
         number = e.errno if isinstance(e, OSError) else 0
         control.send(json.dumps({"error": "%s: %s" % (type(e).__name__, e), "errno": number or 0}).encode())
         _exit(1)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal(SIGCHLD, SIG_IGN)
+    signal(SIGXFSZ, SIG_DFL)
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -272,7 +280,7 @@ def template():
         if len(fds) != 1:
             continue
         try:
-            pid = os.fork()
+            pid = syscall("clone", cfg["sys_clone"], SESSION) if cfg["namespaces"] else os.fork()
         except OSError as e:
             socket(fileno=fds[0]).send(b"e" + str(e).encode())  # closes it
             continue
@@ -289,8 +297,12 @@ def template():
             _exit(1)
         os.close(fds[0])
     if not cfg["namespaces"]:
-        os.killpg(0, signal.SIGKILL)
+        os.killpg(0, SIGKILL)
     _exit(0)
+
+
+# A session is process 1 of its namespaces from its first instruction on.
+SESSION = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS | SIGCHLD
 
 
 def write_proc(procfd, name, text):
@@ -300,25 +312,22 @@ def write_proc(procfd, name, text):
 
 
 def enter_session(cfg, procfd, fd):
-    """Puts this fork of the template into namespaces of its own and serves."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    """Makes this fork of the template a session, and serves."""
+    signal(SIGCHLD, SIG_DFL)
     if cfg["namespaces"]:
-        check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS), "unshare")
         write_proc(procfd, "setgroups", b"deny")
         write_proc(procfd, "uid_map", b"0 0 1")
         write_proc(procfd, "gid_map", b"0 0 1")
-        if os.fork() != 0:  # the child is process 1 of the new namespace
-            _exit(0)
         if cfg["proc"]:
             mount_proc("/proc")
         mount_box()
         for capability in range(64):
             if _prctl(24, capability, 0, 0, 0) < 0:  # PR_CAPBSET_DROP
                 break
-        check(libc.capset(*SYS_ADMIN), "capset")  # CAP_SYS_ADMIN in its own namespaces: to renew the work folder
+        check(_capset(*SYS_ADMIN), "capset")  # CAP_SYS_ADMIN in its own namespaces: to renew the work folder
     else:
-        prctl("PR_SET_PDEATHSIG", 1, signal.SIGKILL)
-    if fd >= CHANNEL:
+        prctl("PR_SET_PDEATHSIG", 1, SIGKILL)
+    if fd >= SOCK:
         raise OSError("too many descriptors")
     os.dup2(fd, SOCK, False)
     if cfg["rules"] >= 0:
@@ -349,7 +358,7 @@ def mount_box():
 
 def renew_box():
     if box_state() != clean:
-        check(libc.umount2(BOX.encode(), MNT_DETACH), "umount work folder")
+        check(_umount(BOX.encode(), MNT_DETACH), "umount work folder")
         mount_box()
 
 
@@ -357,118 +366,133 @@ def renew_box():
 
 REQUEST = struct.Struct("<cBxxxxxx6q")  # op, flags, then wall, memory, output, stack, threads, files
 REPLY = struct.Struct("<cBBxi4q")  # kind, ready, timed out, wait status, cpu ns, wall ns, peak bytes, 0
-
-
 SETUP = 20  # seconds that a child may take to get ready; its wall clock runs from then
+KEPT = 64 << 10  # bytes of the largest program whose compiler goes on as its first run
 
 
-def spawn(cfg, request, compiled):
-    """Forks a child that takes all limits on and waits for its request with descriptors.
-    If the program is compiled by now, it has that ready too."""
-    ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
-    pid = os.fork()
-    if pid == 0:
+def fits(request):
+    """What two requests share that one child can serve: the kind, and all limits but the clock's."""
+    return request[:1] + request[16:REQUEST.size]
+
+
+class Child:
+    """A fork that takes all limits on and waits for its request with descriptors."""
+
+    def __init__(self, cfg, request):
+        self.fits, self.since, self.used = fits(request), 0, 0
+        self.channel, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if self.pid == 0:
+            run_child(cfg, request, theirs)
+        theirs.close()
+        self.channel.settimeout(SETUP)
+
+    def hand(self, request, fds):
+        """Hands it the request. It worked from since on, with the CPU time used by then."""
+        arrived = time.monotonic_ns()
         try:
-            os.dup2(theirs.fileno(), CHANNEL, False)
-            limit(cfg, request)
-        except BaseException as e:
-            os.write(2, ("set-up: %s: %s\n" % (type(e).__name__, e)).encode())
-            _exit(1)
-        run_child(cfg, request, compiled)
-    theirs.close()
-    ours.settimeout(SETUP)
-    return pid, ours, request
+            self.used = self.clock()
+            self.channel.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, struct.pack("<%di" % len(fds), *fds))])
+            if not self.since:
+                self.since, = struct.unpack("<q", self.channel.recv(8))
+            self.since = max(self.since, arrived)
+        except (OSError, struct.error):
+            self.since = 0  # it has died already, or was not ready in SETUP seconds
 
+    def clock(self):
+        return time.clock_gettime_ns(~self.pid << 3 | 2)  # of that process
 
-def discard(child):
-    os.kill(child[0], signal.SIGKILL)
-    os.waitpid(child[0], 0)
-    child[1].close()
+    def watch(self, sock, wall):
+        """Waits for the end of the child, of its time, or of the session: the latter two are
+        late. The third end is word that a compiler has done."""
+        pidfd = os.pidfd_open(self.pid)
+        poller = select.poll()
+        poller.register(sock, 0)
+        poller.register(pidfd, select.POLLIN)
+        compiles = self.fits[:1] == b"L"
+        if compiles:
+            poller.register(self.channel, select.POLLIN)
+        until = self.since + wall if self.since else 0
+        late = compiled = False
+        while not late:
+            events = dict(poller.poll(max(until - time.monotonic_ns(), 0) / 1e6))
+            if pidfd in events:
+                break
+            if compiles and self.channel.fileno() in events:
+                compiled = self.channel.recv(1) == b"c"
+                if compiled:
+                    break
+                poller.unregister(self.channel)
+                compiles = False
+            else:
+                late = bool(events) or time.monotonic_ns() >= until
+        os.close(pidfd)
+        return late, compiled
+
+    def end(self):
+        self.channel.close()
+        os.kill(self.pid, SIGKILL)
+        return os.wait4(self.pid, 0)
 
 
 def session(cfg, sock):
     cfg["session"] = os.getpid()
     sock.send(b"r")
-    poller = select.poll()
-    poller.register(sock, 0)
-    spare, runs = None, 0
+    spare = Child(cfg, cfg["first"])  # a compiler with the usual limits
+    runs = 0
     while True:
         request, fds = receive(sock)
         if not request:
             _exit(0)
-        started = time.monotonic_ns()
-        if request[:1] == b"L":  # the last one takes the compiled program
-            os.dup2(fds[-1], CODE, False)
-            os.close(fds.pop())
+        compiles = request[:1] == b"L"
+        if compiles:
+            os.dup2(fds[-1], CODE, False)  # takes the compiled program
             runs = 0
-        if cfg["namespaces"]:
+        elif cfg["namespaces"]:
             renew_box()
-        if spare and spare[2] != request:
-            discard(spare)
+        if spare and spare.fits != fits(request):
+            spare.end()
             spare = None
-        child, spare = spare or spawn(cfg, request, True), None
-        pid, channel, _ = child
-        try:
-            channel.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, struct.pack("<%di" % len(fds), *fds))])
-        except OSError:
-            pass  # it has died already; its status tells
+        child, spare = spare or Child(cfg, request), None
+        child.hand(request, fds)
         for fd in fds:
             os.close(fd)
-        try:
-            ready = channel.recv(8)
-        except OSError:  # not in SETUP seconds
-            ready = b""
-        channel.close()
-        if ready:
-            started = max(started, *struct.unpack("<q", ready))
-        # While this child works, the next one gets ready: for the first test, and from
-        # the second test on, since a program that came so far mostly goes on.
-        if runs != 1:
-            spare = spawn(cfg, b"R" + request[1:], runs > 0)
-        runs += 1
-        wall = REQUEST.unpack_from(request)[2]
-        pidfd = os.pidfd_open(pid)
-        poller.register(pidfd, select.POLLIN)
-        late = 0
-        left = started + wall - time.monotonic_ns() if ready else 0
-        while True:
-            events = dict(poller.poll(max(left, 0) / 1e6))
-            if pidfd in events:
-                break
-            left = started + wall - time.monotonic_ns()
-            if events or left <= 0:
-                late = 1
-                break
-        if late:
-            os.kill(pid, signal.SIGKILL)
-        _, status, usage = os.wait4(pid, 0)
-        took = time.monotonic_ns() - started
-        poller.unregister(pidfd)
-        os.close(pidfd)
-        spent = round((usage.ru_utime + usage.ru_stime) * 1e9)
-        sock.send(REPLY.pack(b"d", bool(ready), late, status, spent, took, usage.ru_maxrss * 1024, 0))
+        if not compiles:
+            # While this child works, the next one gets ready: from the second run on,
+            # since a program that came so far mostly goes on.
+            child.channel.close()
+            if runs > 0:
+                spare = Child(cfg, request)
+            runs += 1
+        late, compiled = child.watch(sock, REQUEST.unpack_from(request)[2])
+        took = time.monotonic_ns() - child.since
+        if compiled:
+            status, spent, peak = 0, child.clock(), 0
+            child.fits, spare = b"R" + child.fits[1:], child
+        else:
+            if late:
+                os.kill(child.pid, SIGKILL)
+            child.channel.close()
+            _, status, usage = os.wait4(child.pid, 0)
+            took = time.monotonic_ns() - child.since
+            spent, peak = round((usage.ru_utime + usage.ru_stime) * 1e9), usage.ru_maxrss * 1024
+        sock.send(REPLY.pack(b"d", child.since > 0, late, status, max(spent - child.used, 0), took, peak, 0))
 
 
 # ---- a child: from here on nothing is trusted afterwards ----
 
-def limit(cfg, request):
+def limit(cfg, request, channel):
     """Everything that a child loses before the first submitted byte is read."""
     op, _, _, memory, output, stack, threads, files = REQUEST.unpack_from(request)
     if op == b"L":
         output = max(output, 16 << 20)  # the compiled program is written too
     if not cfg["namespaces"]:
-        prctl("PR_SET_PDEATHSIG", 1, signal.SIGKILL)
+        prctl("PR_SET_PDEATHSIG", 1, SIGKILL)
         if os.getppid() != cfg["session"]:
             _exit(1)
-        # For a moment, or /proc/self is not its own. A sibling that runs meanwhile is
-        # kept off by Landlock.
-        prctl("PR_SET_DUMPABLE", 4, 1)
-    die_first()
-    prctl("PR_SET_DUMPABLE", 4, 0)
-    os.closerange(3, CHANNEL)
-    os.close(SOCK)
-    check(libc.capset(*NO_CAPABILITIES), "capset")
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    os.closerange(3, channel)
+    os.closerange(channel + 1, RULES)
+    check(_capset(*NO_CAPABILITIES), "capset")
     setrlimit = resource.setrlimit
     setrlimit(resource.RLIMIT_CORE, (0, 0))
     setrlimit(resource.RLIMIT_FSIZE, (output + 1, output + 1))
@@ -492,35 +516,46 @@ def limit(cfg, request):
         prctl("PR_SET_SECCOMP", 22, 2, ctypes.addressof(program))
 
 
-def run_child(cfg, request, compiled):
-    op, strict = REQUEST.unpack_from(request)[:2]
-    entry = request[REQUEST.size:].decode()
-    channel = socket(AF_UNIX, SOCK_SEQPACKET, 0, CHANNEL)
+def run_child(cfg, request, channel):
+    try:
+        limit(cfg, request, channel.fileno())
+    except BaseException as e:
+        os.write(2, ("set-up: %s: %s\n" % (type(e).__name__, e)).encode())
+        _exit(1)
     channel.send(struct.pack("<q", time.monotonic_ns()))  # ready
     try:
-        code = marshal.loads(read_all(CODE)) if op == b"R" and compiled else None
-        _, fds = receive(channel, len(request))
+        if request[:1] == b"L":
+            request, fds = receive(channel)
+            if not fds:
+                _exit(0)
+            code = compile_program(fds)
+            os.closerange(3, channel.fileno())
+            os.closerange(channel.fileno() + 1, CODE + 1)
+            channel.send(b"c")
+            request, fds = receive(channel)
+            output = REQUEST.unpack_from(request)[4] + 1 if fds else 0
+            resource.setrlimit(resource.RLIMIT_FSIZE, (output, output))
+        else:
+            code = marshal.loads(read_all(CODE))
+            request, fds = receive(channel)
         if not fds:
             _exit(0)
-        channel.close()
-        if op == b"R":
-            code = code or marshal.loads(read_all(CODE))
-            os.close(CODE)
+        strict, entry = request[1], request[REQUEST.size:].decode()
+        channel.detach()
         for to, fd in enumerate(fds):  # every one is 3 or more, in the order of to
             os.dup2(fd, to)
-        os.closerange(len(fds), CHANNEL)
+        os.closerange(len(fds), CODE + 1)
         if cfg["namespaces"]:
             os.chdir(BOX)
     except BaseException as e:
         report(e)
         _exit(1)
-    if op == b"L":
-        compile_program()
     run_program(code, entry, strict)
 
 
 def die_first():
-    """Makes this process the first that the kernel kills for want of memory."""
+    """Makes this process and its children the first that the kernel kills for want of
+    memory, the largest first: a program, and none of its supervisors."""
     try:
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(fd, b"1000")
@@ -556,12 +591,19 @@ def read_all(fd):
     return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
-def compile_program():
+def compile_program(fds):
+    """Compiles a program and writes it for the children to come; it returns to a small one."""
+    os.dup2(fds[1], 1)
+    os.dup2(fds[2], 2)
     try:
-        code = compile(read_all(0), "solution.py", "exec", 0, True)
+        source = read_all(fds[0])
+        code = compile(source, "solution.py", "exec", 0, True)
         data = marshal.dumps(code)
         while data:
-            data = data[os.write(CODE, data):]
+            data = data[os.write(fds[3], data):]
+        sys.stderr.flush()  # warnings
+        if len(source) <= KEPT:
+            return code
         _exit(0)
     except BaseException:
         try:

@@ -4,10 +4,7 @@ package verify
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
-	"slices"
 	"testing"
 	"time"
 
@@ -108,39 +105,5 @@ func TestSearchForExpected(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, rollout.WrongAnswer, got.Status, "%+v", got)
 		require.Equal(t, []string{"held\n", "held\n"}, r.stdout)
-	}
-}
-
-// A whole verification, side by side with a bare interpreter's start for each test,
-// which is what the cheapest honest harness without isolation costs. Medians in ms.
-func BenchmarkVerify(b *testing.B) {
-	l, err := sandbox.Local(sandbox.Config{})
-	require.NoError(b, err)
-	defer l.Close()
-	v := &Verifier{Runner: l}
-	for _, tests := range []int{1, 10, 50} {
-		b.Run(fmt.Sprint(tests, " tests"), func(b *testing.B) {
-			all := make([]rollout.Test, tests)
-			for i := range all {
-				all[i] = test(fmt.Sprintln(i), fmt.Sprintln(i+1))
-			}
-			p := problem(all...)
-			var verify, bare []time.Duration
-			for b.Loop() {
-				began := time.Now()
-				got, err := v.Judge(b.Context(), p, "print(int(input()) + 1)")
-				verify = append(verify, time.Since(began))
-				require.NoError(b, err)
-				require.Equal(b, rollout.Accepted, got.Status)
-				began = time.Now()
-				require.NoError(b, exec.Command(l.Python(), "-I", "-S", "-c", "n = 1").Run())
-				bare = append(bare, time.Since(began))
-			}
-			slices.Sort(verify)
-			slices.Sort(bare)
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(verify[len(verify)/2].Seconds()*1e3, "verify-ms")
-			b.ReportMetric(bare[len(bare)/2].Seconds()*1e3, "bare-ms")
-		})
 	}
 }
