@@ -23,6 +23,7 @@ type Problem struct {
 	Difficulty string                 // as the source says: "easy", "2100", ...
 	Source     string                 // data set it comes from
 	Released   time.Time              // zero: unknown
+	TimeLimit  time.Duration          // of one test, as the problem's own judge had it, mostly for compiled programs; zero: unknown, and a verifier's own limit holds
 	Tests      iter.Seq2[Test, error] // each range starts over; an error is the source's (an unreadable row), never the program's
 }
 

@@ -27,8 +27,8 @@ func startJudge(o options, log io.Writer) (*judge, error) {
 	case err != nil:
 		return nil, err
 	}
-	fmt.Fprintf(log, "programs run in the sandbox (%s), %d at a time, with %s of wall clock a test\n", runner.Tier(), runner.Parallel(), o.limits.Wall)
-	return &judge{runner, &verify.Verifier{Runner: runner, Extract: o.extract, Compare: o.compare, All: o.all}}, nil
+	fmt.Fprintf(log, "programs run in the sandbox (%s), %d at a time, with at most %s of wall clock a test\n", runner.Tier(), runner.Parallel(), o.limits.Wall)
+	return &judge{runner, &verify.Verifier{Runner: runner, Extract: o.extract, Compare: o.compare, All: o.all, Limits: o.limits, TimeScale: o.scale}}, nil
 }
 
 func (j *judge) Close() { j.runner.Close() }

@@ -16,9 +16,9 @@ import (
 //	public_tests, private_tests, generated_tests  {"input": [...], "output": [...]}
 //	solutions    {"language": [...], "solution": [...]}; the first in Python 3 becomes the Reference
 //	difficulty   a number, cf_rating  a Codeforces rating, 0 if there is none
+//	time_limit   {"seconds", "nanos"}, or null
 //
-// Difficulty is the rating if there is one. The set's own limits of time and memory
-// are not used.
+// Difficulty is the rating if there is one. The set's own limit of memory is not used.
 func CodeContests(r *Row) (*rollout.Problem, error) {
 	p := &rollout.Problem{Source: "code_contests"}
 	if err := r.texts(map[string]*string{"description": &p.Statement}); err != nil {
@@ -37,6 +37,10 @@ func CodeContests(r *Row) (*rollout.Problem, error) {
 			return nil, fmt.Errorf("difficulty: unknown number %d", difficulty)
 		}
 		p.Difficulty = codeContestsDifficulties[difficulty]
+	}
+	var err error
+	if p.TimeLimit, err = r.timeLimit("time_limit"); err != nil {
+		return nil, err
 	}
 	var solutions struct {
 		Language []int

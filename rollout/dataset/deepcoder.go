@@ -15,6 +15,7 @@ import (
 //	solutions     a list; the first becomes the Reference
 //	starter_code
 //	metadata      {"func_name"} for a function
+//	time_limit    where a further part has one
 //
 // DeepCoder itself was trained on rows with more than four tests: Mix.MinTests 5.
 func DeepCoder(r *Row) (*rollout.Problem, error) {
@@ -32,6 +33,9 @@ func DeepCoder(r *Row) (*rollout.Problem, error) {
 	}
 	p.Reference = unfence(p.Reference)
 	if p.Entry, err = r.functionName("metadata"); err != nil {
+		return nil, err
+	}
+	if p.TimeLimit, err = r.timeLimit("time_limit"); err != nil {
 		return nil, err
 	}
 	if err := r.columns(p, "tests"); err != nil {

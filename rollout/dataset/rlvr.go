@@ -24,7 +24,8 @@ import (
 //	starter_code  optional
 //	difficulty    optional
 //
-// and, where WriteRLVR wrote it, also id, reference, source and released. The
+// and, where WriteRLVR wrote it, also id, reference, source, released and time_limit,
+// in seconds. The
 // input of a function's test is a list of arguments, or a string with one JSON
 // value a line; its output is a string of JSON, or a list whose first element is
 // the value.
@@ -40,6 +41,9 @@ func RLVR(r *Row) (*rollout.Problem, error) {
 	}
 	if p.Released, err = date(released); err != nil {
 		return nil, fmt.Errorf("released: %w", err)
+	}
+	if p.TimeLimit, err = r.timeLimit("time_limit"); err != nil {
+		return nil, err
 	}
 	p.ID = r.id("id")
 	if p.Statement == "" {
@@ -90,7 +94,8 @@ func writeRow(w *bufio.Writer, p *rollout.Problem) error {
 		Difficult string    `json:"difficulty,omitempty"`
 		Source    string    `json:"source,omitempty"`
 		Released  time.Time `json:"released,omitzero"`
-	}{p.ID, p.Statement, "stdin_stdout", p.Entry, p.Starter, p.Reference, p.Difficulty, p.Source, p.Released}
+		TimeLimit float64   `json:"time_limit,omitzero"`
+	}{p.ID, p.Statement, "stdin_stdout", p.Entry, p.Starter, p.Reference, p.Difficulty, p.Source, p.Released, p.TimeLimit.Seconds()}
 	if p.Entry != "" {
 		row.Type = "func"
 	}

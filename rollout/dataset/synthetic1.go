@@ -20,6 +20,7 @@ var ErrOtherTask = errors.New("dataset: row is no programming problem in Python"
 //	verification_info       a string with JSON or a Python literal: {"language": "python",
 //	                        "test_cases": [{"type", "fn_name", "input", "output"}, ...]}
 //	problem_id, source, task_type
+//	metadata                a structure, or a string with one: {"time_limit"}
 //
 // where type is stdin_stdout or function_call. Rows of another task type than
 // verifiable_code and in another language are ErrOtherTask.
@@ -37,6 +38,9 @@ func Synthetic1(r *Row) (*rollout.Problem, error) {
 	}
 	p.ID = r.id("problem_id")
 	p.Reference = unfence(gold)
+	if p.TimeLimit, err = r.timeLimitIn("metadata"); err != nil {
+		return nil, err
+	}
 	if p.Statement == "" {
 		return nil, errors.New("prompt: no statement")
 	}

@@ -16,6 +16,7 @@ import (
 //	              {"inputs": [...], "outputs": [...]}, and "fn_name" for a function
 //	solutions     a list, or a string with one; the first becomes the Reference
 //	starter_code, difficulty, source
+//	time_limit    a text such as "2.0 seconds"
 //
 // Expected results of functions are lists of one element in most problems, and bare
 // in some: the element is taken where all results of a problem are such lists. Rows
@@ -33,6 +34,9 @@ func TACO(r *Row) (*rollout.Problem, error) {
 		return nil, errors.New("question: no statement")
 	}
 	if p.Reference, err = r.firstText("solutions"); err != nil {
+		return nil, err
+	}
+	if p.TimeLimit, err = r.timeLimit("time_limit"); err != nil {
 		return nil, err
 	}
 	if err := r.columns(p, "input_output"); err != nil {

@@ -68,6 +68,21 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
+// A problem's own time limit ends a program that the verifier's would let go on.
+func TestOwnTimeLimit(t *testing.T) {
+	l, err := sandbox.Local(sandbox.Config{})
+	require.NoError(t, err)
+	defer l.Close()
+	p := problem(test("", "x"))
+	p.TimeLimit = 100 * time.Millisecond
+	v := &Verifier{Runner: l, TimeScale: 2}
+	got, err := v.Judge(t.Context(), p, "while True: pass")
+	require.NoError(t, err)
+	require.Equal(t, rollout.TimeLimit, got.Status)
+	require.GreaterOrEqual(t, got.Wall, 200*time.Millisecond)
+	require.Less(t, got.Wall, 10*time.Second, "not 15 s")
+}
+
 // recording keeps what programs print.
 type recording struct {
 	sandbox.Runner

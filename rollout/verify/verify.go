@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/grouprl/grouprl/rollout"
 	"github.com/grouprl/grouprl/rollout/sandbox"
@@ -30,9 +31,16 @@ type Verifier struct {
 	Compare Comparer       // of stdout with what is expected; nil: NousCoder
 	Reward  Reward         // zero: +1 if Accepted, else -1
 	Limits  sandbox.Limits // zero fields: the runner's, and with these the recipe's 15 s and 4 GiB
-	Strict  bool           // without the prelude: a program that uses a module must import it
-	All     bool           // run every test though one has failed (Reward.Fraction implies it)
-	Retries int            // further attempts after an *sandbox.InfraError; 0: 2; negative: none
+
+	// TimeScale is for problems with a TimeLimit of their own. A test of theirs may take
+	// TimeScale times as long, since judges had compiled programs in mind, but never
+	// longer than Limits.Wall (0: 15 s) allows. 0: 5; negative: such limits are ignored
+	// and all tests have Limits.Wall.
+	TimeScale float64
+
+	Strict  bool // without the prelude: a program that uses a module must import it
+	All     bool // run every test though one has failed (Reward.Fraction implies it)
+	Retries int  // further attempts after an *sandbox.InfraError; 0: 2; negative: none
 
 	mu    sync.Mutex
 	infra map[string]int
@@ -125,7 +133,7 @@ func (v *Verifier) judge(ctx context.Context, p *rollout.Problem, program string
 		return none, err
 	}
 	defer s.Close()
-	loaded, err := s.Load(ctx, sandbox.Program{Source: []byte(program), Entry: p.Entry, Strict: v.Strict, Limits: v.Limits})
+	loaded, err := s.Load(ctx, sandbox.Program{Source: []byte(program), Entry: p.Entry, Strict: v.Strict, Limits: v.limits(p)})
 	if err != nil {
 		return none, err
 	}
@@ -170,6 +178,19 @@ func (v *Verifier) judge(ctx context.Context, p *rollout.Problem, program string
 		return none, ErrNoTests
 	}
 	return v.close(verdict, tests), nil
+}
+
+// limits are those of a problem's tests.
+func (v *Verifier) limits(p *rollout.Problem) sandbox.Limits {
+	l := v.Limits
+	scale := v.TimeScale
+	if scale == 0 {
+		scale = 5
+	}
+	if own := scale * float64(p.TimeLimit); own > 0 {
+		l.Wall = time.Duration(min(own, float64(l.WithDefaults().Wall)))
+	}
+	return l
 }
 
 // test runs one test and compares. A run that was over its wall clock with little CPU

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -22,20 +23,27 @@ type scripted struct {
 	results  []sandbox.Result // of Run, in order; the last repeats
 	errs     []error          // of Start, in order
 	load     sandbox.Result
+	loadErrs []error // of Load, in order
+	runErrs  []error // of Run, in order; nil: the next result
 	runs     int
-	sessions int // open ones
+	sessions int            // open ones
+	limits   sandbox.Limits // of the last program
 	seen     bytes.Buffer
+}
+
+// next takes the first of a list of errors.
+func next(errs *[]error) (err error) {
+	if len(*errs) > 0 {
+		err, *errs = (*errs)[0], (*errs)[1:]
+	}
+	return err
 }
 
 func (s *scripted) Start(context.Context) (sandbox.Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.errs) > 0 {
-		err := s.errs[0]
-		s.errs = s.errs[1:]
-		if err != nil {
-			return nil, err
-		}
+	if err := next(&s.errs); err != nil {
+		return nil, err
 	}
 	s.sessions++
 	return scriptedSession{s}, nil
@@ -48,11 +56,15 @@ type scriptedSession struct{ *scripted }
 func (s scriptedSession) Load(_ context.Context, p sandbox.Program) (sandbox.Result, error) {
 	s.seen.Write(p.Source)
 	s.seen.WriteString(p.Entry)
-	return s.load, nil
+	s.scripted.limits = p.Limits
+	return s.load, next(&s.loadErrs)
 }
 
 func (s scriptedSession) Run(_ context.Context, input []byte) (sandbox.Result, error) {
 	s.seen.Write(input)
+	if err := next(&s.runErrs); err != nil {
+		return sandbox.Result{}, err
+	}
 	r := s.results[min(s.runs, len(s.results)-1)]
 	s.runs++
 	return r, nil
@@ -191,6 +203,87 @@ func TestInfraErrors(t *testing.T) {
 	v = &Verifier{Runner: &scripted{errs: []error{down}}, Retries: -1}
 	_, err = v.Verify(t.Context(), problem(test("", "x")), answer("p"))
 	require.ErrorIs(t, err, down)
+}
+
+// So are those of a session that dies with a program in it, at any point: what it ran
+// before counts for nothing, and every session is closed.
+func TestInfraErrorsInSession(t *testing.T) {
+	down := &sandbox.InfraError{Op: "run", Err: errors.New("supervisor ended")}
+	two := problem(test("1", "x"), test("2", "y"))
+	for name, s := range map[string]*scripted{
+		"load":       {loadErrs: []error{down}},
+		"first run":  {runErrs: []error{down}},
+		"second run": {runErrs: []error{nil, down}, results: []sandbox.Result{prints("x"), prints("x"), prints("y")}},
+		"each":       {loadErrs: []error{down, nil}, runErrs: []error{down}},
+	} {
+		if s.results == nil {
+			s.results = []sandbox.Result{prints("x"), prints("y")}
+		}
+		v := &Verifier{Runner: s}
+		got, err := v.Verify(t.Context(), two, answer("p"))
+		require.NoError(t, err, name)
+		require.Equal(t, rollout.Accepted, got.Status, name)
+		require.Equal(t, 2, got.Passed, name)
+		require.EqualValues(t, 1, got.Reward, name)
+		require.Equal(t, map[string]int{"p": map[bool]int{true: 2, false: 1}[name == "each"]}, v.InfraErrors(), name)
+		require.Zero(t, s.sessions, name)
+	}
+	// It goes on: an error with the count, and no verdict that could be taken for a reward.
+	for name, s := range map[string]*scripted{
+		"load": {loadErrs: []error{down, down, down}}, "run": {runErrs: []error{down, down, down}, results: []sandbox.Result{prints("x")}},
+	} {
+		v := &Verifier{Runner: s}
+		got, err := v.Verify(t.Context(), two, answer("p"))
+		require.ErrorIs(t, err, down, name)
+		require.Zero(t, got, name)
+		require.Equal(t, map[string]int{"p": 3}, v.InfraErrors(), name)
+		require.Zero(t, s.sessions, name)
+	}
+	// The second look at a slow run may fail the same way.
+	held := sandbox.Result{Outcome: sandbox.TimeLimit, CPU: time.Millisecond, Wall: time.Second}
+	s := &scripted{results: []sandbox.Result{held, prints("x")}, runErrs: []error{nil, down}}
+	v := &Verifier{Runner: s}
+	got, err := v.Verify(t.Context(), problem(test("1", "x")), answer("p"))
+	require.NoError(t, err)
+	require.Equal(t, rollout.Accepted, got.Status)
+	require.Equal(t, map[string]int{"p": 1}, v.InfraErrors())
+
+	// Other errors are the caller's or the host's: they end it at once, and are not counted.
+	for _, other := range []error{context.Canceled, sandbox.ErrClosed, &sandbox.ProgramError{Field: "Entry"}} {
+		v := &Verifier{Runner: &scripted{loadErrs: []error{other}}}
+		_, err := v.Verify(t.Context(), two, answer("p"))
+		require.ErrorIs(t, err, other)
+		require.Empty(t, v.InfraErrors())
+	}
+}
+
+// The wall clock of a test: the problem's own limit five times, and no more than the
+// verifier's.
+func TestTimeScale(t *testing.T) {
+	const second = time.Second
+	for _, c := range []struct {
+		own, wall, want time.Duration
+		scale           float64
+	}{
+		{0, 0, 0, 0}, // the runner's
+		{0, 4 * second, 4 * second, 0},
+		{2 * second, 0, 10 * second, 0},
+		{4 * second, 0, 15 * second, 0},
+		{2 * second, 4 * second, 4 * second, 0},
+		{2 * second, 4 * second, 3 * second, 1.5},
+		{2 * second, 60 * second, 40 * second, 20},
+		{2 * second, 0, 0, -1},
+		{2 * second, 4 * second, 4 * second, -1},
+		{math.MaxInt64, 4 * second, 4 * second, 1e9},
+		{2 * second, 4 * second, 4 * second, math.NaN()},
+	} {
+		s := &scripted{results: []sandbox.Result{prints("x")}}
+		p := problem(test("", "x"))
+		p.TimeLimit = c.own
+		_, err := (&Verifier{Runner: s, TimeScale: c.scale, Limits: sandbox.Limits{Wall: c.wall, Memory: 7}}).Verify(t.Context(), p, answer("p"))
+		require.NoError(t, err)
+		require.Equal(t, sandbox.Limits{Wall: c.want, Memory: 7}, s.limits, "%+v", c)
+	}
 }
 
 // What is wrong with a problem is an error, and no program's fault.
