@@ -35,7 +35,7 @@ func TestRequest(t *testing.T) {
 	require.Len(t, b, requestSize+len("solve"))
 	require.Equal(t, "R\x01", string(b[:2]))
 	require.EqualValues(t, time.Second, binary.LittleEndian.Uint64(b[8:]))
-	require.EqualValues(t, 4<<30, binary.LittleEndian.Uint64(b[16:]))
+	require.Equal(t, uint64(4<<30), binary.LittleEndian.Uint64(b[16:]))
 	require.Equal(t, "solve", string(b[requestSize:]))
 }
 

@@ -2,6 +2,8 @@ package builtin_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,6 +72,19 @@ func TestSeedDecidesTests(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, slices.Equal(first[p.ID], collect(t, p.Tests)), "%s: seeds do not differ", p.ID)
 	}
+}
+
+// A seed makes the same tests on every machine, also where an int has 32 bits. Who
+// changes a problem changes this sum.
+func TestSetIsTheSameEverywhere(t *testing.T) {
+	sum := sha256.New()
+	for p, err := range builtin.All(0) {
+		require.NoError(t, err)
+		for _, test := range collect(t, p.Tests) {
+			fmt.Fprintf(sum, "%s %q %q\n", p.ID, test.Input, test.Expected)
+		}
+	}
+	require.Equal(t, "846a2e48d1356055", hex.EncodeToString(sum.Sum(nil))[:16])
 }
 
 // Every program of the set gets the verdict it stands under. Slow programs must

@@ -3,11 +3,11 @@ package builtin
 import "strconv"
 
 func digitLadder(s *suite) {
-	add := func(n int) {
+	add := func(n int64) {
 		// Digit by digit: the smallest one that leaves a way to reach n, which is
 		// to fill the rest with nines.
-		length := len(strconv.Itoa(n))
-		prefix, last := 0, 1
+		length := len(strconv.FormatInt(n, 10))
+		prefix, last := int64(0), int64(1)
 		for i := range length {
 			digit := last
 			for reach(prefix*10+digit, length-1-i) < n {
@@ -25,14 +25,14 @@ func digitLadder(s *suite) {
 	add(999)
 	add(100000)
 	for range 5 {
-		add(s.between(1, 10000000))
+		add(s.between64(1, 10000000))
 	}
 	add(987654321012345678)
-	add(s.between(1e16, 999999999999999999))
+	add(s.between64(1e16, 999999999999999999))
 }
 
 // reach is the number followed by n nines.
-func reach(prefix, n int) int {
+func reach(prefix int64, n int) int64 {
 	for range n {
 		prefix = prefix*10 + 9
 	}

@@ -1,39 +1,45 @@
 package builtin
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 func exactChange(s *suite) {
-	add := func(sum int, coins ...int) {
+	add := func(sum int64, coins ...int) {
 		// Coins in falling order; stop where all that are left are too few or the
 		// rest is paid.
 		sorted := slices.Sorted(slices.Values(coins))
 		slices.Reverse(sorted)
-		left := make([]int, len(sorted)+1)
+		left := make([]int64, len(sorted)+1)
 		for i := len(sorted) - 1; i >= 0; i-- {
-			left[i] = left[i+1] + sorted[i]
+			left[i] = left[i+1] + int64(sorted[i])
 		}
-		known := map[[2]int]int{}
-		var ways func(i, sum int) int
-		ways = func(i, sum int) int {
+		type key struct {
+			i   int
+			sum int64
+		}
+		known := map[key]int{}
+		var ways func(i int, sum int64) int
+		ways = func(i int, sum int64) int {
 			if sum < 0 || sum > left[i] {
 				return 0
 			}
 			if i == len(sorted) {
 				return 1
 			}
-			key := [2]int{i, sum}
-			if w, ok := known[key]; ok {
+			if w, ok := known[key{i, sum}]; ok {
 				return w
 			}
-			w := ways(i+1, sum) + ways(i+1, sum-sorted[i])
-			known[key] = w
+			w := ways(i+1, sum) + ways(i+1, sum-int64(sorted[i]))
+			known[key{i, sum}] = w
 			return w
 		}
-		s.run(ways(0, sum), []int{len(coins), sum}, coins)
+		s.run(ways(0, sum), fmt.Sprint(len(coins), sum), coins)
 	}
-	total := func(coins []int) (sum int) { // of some of them
+	total := func(coins []int) (sum int64) { // of some of them
 		for _, c := range coins {
-			sum += c * s.IntN(2)
+			sum += int64(c * s.IntN(2))
 		}
 		return sum
 	}

@@ -3,8 +3,8 @@ package builtin
 func lastLantern(s *suite) {
 	// A round over an even number leaves the even ones. A round over an odd number
 	// ends by putting out the last, so the next one starts with leaving one.
-	var last func(n int, leave bool) int
-	last = func(n int, leave bool) int {
+	var last func(n int64, leave bool) int64
+	last = func(n int64, leave bool) int64 {
 		switch {
 		case n == 1:
 			return 1
@@ -17,13 +17,13 @@ func lastLantern(s *suite) {
 		}
 		return 2 * last(n/2, true)
 	}
-	for _, n := range []int{5, 1, 2, 3, 4, 6, 7, 8, 1023, 1024, 1025} {
+	for _, n := range []int64{5, 1, 2, 3, 4, 6, 7, 8, 1023, 1024, 1025} {
 		s.run(last(n, false), n)
 	}
 	for range 3 {
-		n := s.between(10, 100000)
+		n := s.between64(10, 100000)
 		s.run(last(n, false), n)
 	}
-	n := s.between(1e14, 1e15)
+	n := s.between64(1e14, 1e15)
 	s.run(last(n, false), n)
 }

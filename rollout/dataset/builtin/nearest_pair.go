@@ -4,10 +4,10 @@ func nearestPair(s *suite) {
 	type point = []int
 	add := func(points ...point) {
 		var pair any
-		best := -1
+		best := int64(-1)
 		for i, p := range points {
 			for j := i + 1; j < len(points); j++ {
-				dx, dy := p[0]-points[j][0], p[1]-points[j][1]
+				dx, dy := int64(p[0]-points[j][0]), int64(p[1]-points[j][1])
 				if d := dx*dx + dy*dy; best < 0 || d < best {
 					best, pair = d, []int{i, j}
 				}

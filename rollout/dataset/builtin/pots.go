@@ -6,8 +6,11 @@ func pots(s *suite) {
 	add := func(litres ...int) {
 		// Mixes come into being in rising order, so two sorted queues do: pots as
 		// they were and mixes.
-		pure, mixed := slices.Sorted(slices.Values(litres)), []int(nil)
-		smallest := func() int {
+		var pure, mixed []int64
+		for _, x := range slices.Sorted(slices.Values(litres)) {
+			pure = append(pure, int64(x))
+		}
+		smallest := func() int64 {
 			from := &pure
 			if len(pure) == 0 || len(mixed) > 0 && mixed[0] < pure[0] {
 				from = &mixed
@@ -16,7 +19,7 @@ func pots(s *suite) {
 			*from = (*from)[1:]
 			return x
 		}
-		minutes := 0
+		minutes := int64(0)
 		for len(pure)+len(mixed) > 1 {
 			mix := smallest() + smallest()
 			minutes += mix

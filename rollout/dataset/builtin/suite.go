@@ -47,6 +47,9 @@ func (s *suite) call(result any, args ...any) {
 // between draws from lo..hi.
 func (s *suite) between(lo, hi int) int { return lo + s.IntN(hi-lo+1) }
 
+// between64 draws from lo..hi, which may be more than an int holds.
+func (s *suite) between64(lo, hi int64) int64 { return lo + s.Int64N(hi-lo+1) }
+
 // ints draws n numbers from lo..hi.
 func (s *suite) ints(n, lo, hi int) []int {
 	x := make([]int, n)

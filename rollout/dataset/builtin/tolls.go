@@ -5,7 +5,7 @@ func tolls(s *suite) {
 	add := func(toll []int, roads ...road) {
 		// Improve along all roads until nothing changes.
 		n := len(toll)
-		const far = 1 << 40
+		const far = 1 << 30
 		cost := make([]int, n+1)
 		for i := 2; i <= n; i++ {
 			cost[i] = far

@@ -6,7 +6,7 @@ func wordCount(s *suite) {
 	// All pairs of letters that may end a word are nine states less "ab"; a word
 	// grows by a letter as one pair follows another.
 	const modulus = 1000000007
-	type matrix = [9][9]int
+	type matrix = [9][9]int64
 	pair := func(i int) string { return string("abc"[i/3]) + string("abc"[i%3]) }
 	allowed := func(word string) bool {
 		for _, bad := range []string{"ab", "aaa", "bbb", "ccc"} {
@@ -34,8 +34,8 @@ func wordCount(s *suite) {
 			}
 		}
 	}
-	var power func(n int) matrix
-	power = func(n int) (m matrix) {
+	var power func(n int64) matrix
+	power = func(n int64) (m matrix) {
 		if n == 0 {
 			for i := range m {
 				m[i][i] = 1
@@ -49,8 +49,8 @@ func wordCount(s *suite) {
 		}
 		return m
 	}
-	add := func(n int) {
-		words := 3
+	add := func(n int64) {
+		words := int64(3)
 		if n > 1 {
 			m := power(n - 2)
 			words = 0
@@ -64,11 +64,11 @@ func wordCount(s *suite) {
 		}
 		s.run(words%modulus, n)
 	}
-	for _, n := range []int{3, 1, 2, 4, 10, 50} {
+	for _, n := range []int64{3, 1, 2, 4, 10, 50} {
 		add(n)
 	}
-	add(s.between(100, 1000))
-	add(s.between(5000, 20000))
-	add(s.between(1e17, 1e18))
+	add(s.between64(100, 1000))
+	add(s.between64(5000, 20000))
+	add(s.between64(1e17, 1e18))
 	add(1e18)
 }
