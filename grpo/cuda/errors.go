@@ -15,6 +15,7 @@ import (
 //	*PointerError            an address that is no place for what it should hold
 //	*logprob.ShapeError      arguments that do not fit together
 //	*logprob.RowError        a row without an answer, inside a *CallError
+//	*grpo.ValueError, ...    those of package grpo, of an Evaluator
 //	*DriverError             any other call that the driver refused
 var (
 	ErrUnavailable = errors.New("cuda: no usable NVIDIA GPU")
@@ -66,7 +67,7 @@ func (e *PointerError) Error() string {
 type CallError struct {
 	Call int    // 0 for the first call after a Sync
 	Name string // "Forward", "Backward", ...
-	Err  error  // *logprob.RowError, or *grpo.ValueError of an Evaluator
+	Err  error  // *logprob.RowError
 }
 
 func (e *CallError) Error() string {

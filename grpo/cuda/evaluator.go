@@ -63,7 +63,8 @@ func (e *Evaluator) Close() error {
 func (e *Evaluator) OnHost() error { return e.onHost }
 
 // Eval is grpo.Evaluator.Eval: it overwrites the batch's rows of dst. It returns when
-// the loss is known; Backward can follow on the same stream without a Sync.
+// the loss is known; Backward can follow on the same stream without a Sync. dst must not
+// overlap the batch.
 //
 // Errors are those of package grpo, and for what it does not know *PointerError and the
 // errors of the driver. After an error those rows of dst are zero, as far as the device
