@@ -96,18 +96,31 @@ func mutatedOf[E logprob.Element](t *testing.T, kernel string, seed uint64) (sum
 	if err := b.s.Sync(); err != nil {
 		return 0, err
 	}
-	mix := func(v uint64) { sum = (sum ^ v) * 0x9e3779b97f4a7c15 }
+	mix := func(v float64) { sum = (sum ^ uint64(int64(v*1e6))) * 0x9e3779b97f4a7c15 }
 	if strings.HasPrefix(kernel, "backward") {
-		for _, v := range logitsOf[E](&h).Data {
-			mix(uint64(decode(v) * 1e6))
+		x := make([]E, 8*71+70)
+		if err := Download(b.s, x, h.m.Ptr); err != nil {
+			return 0, err
+		}
+		for _, v := range x {
+			mix(decode(v))
 		}
 		return sum, nil
 	}
-	for _, v := range fetched[float64](b, h.rows.LSE, 9) {
-		mix(uint64(v * 1e6))
+	lse, others := make([]float64, 9), make([]float32, 9)
+	if err := Download(b.s, lse, h.rows.LSE); err != nil {
+		return 0, err
 	}
-	for _, v := range append(fetched[float32](b, h.rows.LogProbs, 9), fetched[float32](b, h.rows.Entropies, 9)...) {
-		mix(uint64(float64(v) * 1e6))
+	for _, v := range lse {
+		mix(v)
+	}
+	for _, p := range []Ptr{h.rows.LogProbs, h.rows.Entropies} {
+		if err := Download(b.s, others, p); err != nil {
+			return 0, err
+		}
+		for _, v := range others {
+			mix(float64(v))
+		}
 	}
 	return sum, nil
 }

@@ -216,6 +216,12 @@ func (d *device) Download(dst []byte, src driver.Ptr, s driver.Stream) error {
 	return err
 }
 
+// Copy copies in device memory, in the order of the stream. It is no part of
+// driver.Driver: benchmarks measure by it what the memory can do.
+func (d *device) Copy(dst, src driver.Ptr, n int64, s driver.Stream) error {
+	return d.within("cuMemcpyDtoDAsync", d.l.memcpyDtoDAsync, uintptr(dst), uintptr(src), uintptr(n), uintptr(s))
+}
+
 func (d *device) Fill(dst driver.Ptr, value byte, n int64, s driver.Stream) error {
 	if n == 0 {
 		return nil

@@ -153,6 +153,9 @@ func TestCalls(t *testing.T) {
 	back := make([]byte, 7)
 	require.NoError(t, d.Download(back, p+9, stream))
 	require.Equal(t, "\xfehello\xfe", string(back))
+	require.NoError(t, d.(*device).Copy(p+20, p+10, 5, stream))
+	require.NoError(t, d.Download(back[:5], p+20, 0))
+	require.Equal(t, "hello", string(back[:5]))
 	require.NoError(t, d.Upload(p, nil, stream))
 	require.NoError(t, d.Download(nil, p, stream))
 	require.NoError(t, d.Fill(p, 0, 0, stream))
@@ -160,6 +163,7 @@ func TestCalls(t *testing.T) {
 		"cuMemAlloc_v2(100)", "cuMemsetD8Async(254, 100, 0x123456789abc)",
 		"cuMemcpyHtoDAsync_v2(5, 0x123456789abc)", "cuStreamSynchronize(0x123456789abc)",
 		"cuMemcpyDtoHAsync_v2(7, 0x123456789abc)", "cuStreamSynchronize(0x123456789abc)",
+		"cuMemcpyDtoDAsync_v2(5, 0x123456789abc)", "cuMemcpyDtoHAsync_v2(5, (nil))", "cuStreamSynchronize((nil))",
 	}, calls())
 	base, size, err := d.Range(p + 99)
 	require.NoError(t, err)

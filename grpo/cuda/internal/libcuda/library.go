@@ -50,6 +50,7 @@ type library struct {
 	memGetAddressRange      uintptr // (CUdeviceptr *base, size_t *size, CUdeviceptr)
 	memcpyHtoDAsync         uintptr // (CUdeviceptr, const void *, size_t, CUstream)
 	memcpyDtoHAsync         uintptr // (void *, CUdeviceptr, size_t, CUstream)
+	memcpyDtoDAsync         uintptr // (CUdeviceptr, CUdeviceptr, size_t, CUstream)
 	memsetD8Async           uintptr // (CUdeviceptr, unsigned char, size_t, CUstream)
 	streamSynchronize       uintptr // (CUstream)
 	moduleLoadDataEx        uintptr // (CUmodule *, const void *image, unsigned, CUjit_option *, void **)
@@ -81,6 +82,7 @@ func (l *library) symbols() map[string]*uintptr {
 		"cuMemGetAddressRange_v2":      &l.memGetAddressRange,
 		"cuMemcpyHtoDAsync_v2":         &l.memcpyHtoDAsync,
 		"cuMemcpyDtoHAsync_v2":         &l.memcpyDtoHAsync,
+		"cuMemcpyDtoDAsync_v2":         &l.memcpyDtoDAsync,
 		"cuMemsetD8Async":              &l.memsetD8Async,
 		"cuStreamSynchronize":          &l.streamSynchronize,
 		"cuModuleLoadDataEx":           &l.moduleLoadDataEx,

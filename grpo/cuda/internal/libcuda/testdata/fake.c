@@ -179,6 +179,11 @@ CUresult cuMemcpyDtoHAsync_v2(void *dst, CUdeviceptr src, size_t bytes, void *st
 	memcpy(dst, (void *)(uintptr_t)src, bytes);
 	return 0;
 }
+CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr dst, CUdeviceptr src, size_t bytes, void *stream) {
+	CURRENT("cuMemcpyDtoDAsync_v2", "%zu, %p", bytes, stream);
+	memcpy((void *)(uintptr_t)dst, (void *)(uintptr_t)src, bytes);
+	return 0;
+}
 CUresult cuMemsetD8Async(CUdeviceptr dst, unsigned char value, size_t bytes, void *stream) {
 	CURRENT("cuMemsetD8Async", "%u, %zu, %p", value, bytes, stream);
 	memset((void *)(uintptr_t)dst, value, bytes);
