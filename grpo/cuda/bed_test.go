@@ -25,8 +25,17 @@ type bed struct {
 }
 
 // eachDevice runs f on the interpreter, and on a GPU where there is one.
-func eachDevice(t *testing.T, f func(b *bed)) {
-	t.Run("interpreter", func(t *testing.T) { f(newBed(t, &ptx.Device{Seed: 1})) })
+func eachDevice(t *testing.T, f func(b *bed)) { onEach(t, "", f) }
+
+// eachElement runs f for the three types of logits, on each device.
+func eachElement(t *testing.T, f32, bf16, f16 func(b *bed)) {
+	onEach(t, "/float32", f32)
+	onEach(t, "/bfloat16", bf16)
+	onEach(t, "/float16", f16)
+}
+
+func onEach(t *testing.T, name string, f func(b *bed)) {
+	t.Run("interpreter"+name, func(t *testing.T) { f(newBed(t, &ptx.Device{Seed: 1})) })
 	d, err := Open(Config{})
 	if err != nil {
 		require.ErrorIs(t, err, ErrUnavailable)
@@ -35,7 +44,7 @@ func eachDevice(t *testing.T, f func(b *bed)) {
 		}
 		return
 	}
-	t.Run("GPU", func(t *testing.T) { f(bedOver(t, d, nil)) })
+	t.Run("GPU"+name, func(t *testing.T) { f(bedOver(t, d, nil)) })
 }
 
 func newBed(t testing.TB, machine *ptx.Device) *bed { return bedOver(t, over(machine), machine) }
@@ -193,11 +202,4 @@ func bits(r logprob.Rows[float32]) (b []uint64) {
 		b = append(b, math.Float64bits(v))
 	}
 	return b
-}
-
-// eachElement runs f for the three types of logits.
-func eachElement(t *testing.T, f32, bf16, f16 func(b *bed)) {
-	t.Run("float32", func(t *testing.T) { eachDevice(t, f32) })
-	t.Run("bfloat16", func(t *testing.T) { eachDevice(t, bf16) })
-	t.Run("float16", func(t *testing.T) { eachDevice(t, f16) })
 }

@@ -104,3 +104,28 @@ func TestAnyGrid(t *testing.T) {
 		require.Equal(t, ga, gb)
 	}
 }
+
+// Rows whose offset needs more than 32 bits. Those before the last are masked, and so
+// need no memory.
+func TestRowsBeyond32Bits(t *testing.T) {
+	b := newBed(t, &ptx.Device{})
+	c := randomChunk[float32](1, 100, 100, 8)
+	h := hold(b, c, 0)
+	require.NoError(t, b.s.Forward(h.rows, h.m, h.targets, Options{}))
+	require.NoError(t, b.s.Sync())
+	want := h.read()
+	const before, stride = 3, 1<<31 + 4
+	far := Matrix{h.m.Ptr - before*stride*4, Float32, before + 1, 100, stride}
+	o := Options{Mask: placed(b, []uint8{0, 0, 0, 1})}
+	targets := placed(b, []int32{-1, -1, -1, c.targets[0]})
+	out := Rows{b.reserve(16, 0), b.reserve(32, 0), b.reserve(16, 0), b.reserve(16, 0)}
+	require.ErrorContains(t, b.s.Forward(out, far, targets, o), "Matrix")
+	require.NoError(t, b.s.vocab("Forward", squaresKernels[Float32], far, targets, &o,
+		uint64(out.LogProbs), uint64(out.LSE), uint64(out.Entropies), uint64(out.SumSquares), 0))
+	require.NoError(t, b.s.Sync())
+	h.rows, h.n = out, before+1
+	got := h.read()
+	require.Equal(t, want.LSE, got.LSE[before:])
+	require.Equal(t, want.LogProbs, got.LogProbs[before:])
+	require.Equal(t, make([]float64, before), got.LSE[:before])
+}
