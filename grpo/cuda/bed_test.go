@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,16 +37,28 @@ func eachElement(t *testing.T, f32, bf16, f16 func(b *bed)) {
 
 func onEach(t *testing.T, name string, f func(b *bed)) {
 	t.Run("interpreter"+name, func(t *testing.T) { f(newBed(t, &ptx.Device{Seed: 1})) })
-	d, err := Open(Config{})
-	if err != nil {
+	if err := gpu(); err != nil {
 		require.ErrorIs(t, err, ErrUnavailable)
 		if slices.Contains(strings.Split(os.Getenv("GROUPRL_REQUIRE"), ","), "gpu") {
 			require.NoError(t, err)
 		}
 		return
 	}
-	t.Run("GPU"+name, func(t *testing.T) { f(bedOver(t, d, nil)) })
+	t.Run("GPU"+name, func(t *testing.T) {
+		d, err := Open(Config{})
+		require.NoError(t, err)
+		f(bedOver(t, d, nil))
+	})
 }
+
+// gpu says why there is no GPU.
+var gpu = sync.OnceValue(func() error {
+	d, err := Open(Config{})
+	if err != nil {
+		return err
+	}
+	return d.Close()
+})
 
 func newBed(t testing.TB, machine *ptx.Device) *bed { return bedOver(t, over(machine), machine) }
 
