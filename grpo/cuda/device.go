@@ -74,6 +74,9 @@ func (e *lostError) Unwrap() []error { return []error{ErrLost, e.err} }
 
 // see notes an error after which nothing more can be started.
 func (d *Device) see(err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *driver.Error
 	if errors.As(err, &e) && driver.Lost(e.Code) {
 		lost := &lostError{err}
@@ -92,7 +95,7 @@ func (d *Device) alive() error {
 }
 
 // kernel is an entry of a PTX file, which is loaded when one of its kernels is first
-// wanted: that takes up to half a second, once, and the driver keeps what it compiled.
+// wanted: that takes up to a second, once, and the driver keeps what it compiled.
 func (d *Device) kernel(ptx []byte, entries []string, name string) (driver.Kernel, error) {
 	if err := d.alive(); err != nil {
 		return nil, err

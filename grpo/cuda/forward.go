@@ -108,7 +108,7 @@ func (s *Stream) Finish(dst Rows, partials Ptr, shards, rows int64, mask Ptr) er
 	if err != nil {
 		return err
 	}
-	return s.launch(k, int(min((rows+finishThreads-1)/finishThreads, int64(maxGrid))), finishThreads,
-		uint64(partials), uint64(shards), uint64(rows), uint64(mask),
+	s.args = append(s.args[:0], uint64(partials), uint64(shards), uint64(rows), uint64(mask),
 		uint64(dst.LogProbs), uint64(dst.LSE), uint64(dst.Entropies), uint64(dst.SumSquares), uint64(slot))
+	return s.launch(k, int(min((rows+finishThreads-1)/finishThreads, maxGrid)), finishThreads, s.args...)
 }

@@ -24,6 +24,9 @@ type Stream struct {
 	calls []call
 	done  int   // calls since the last Sync whose slots have been read already
 	first error // of those
+
+	words []byte   // slots that have been read
+	args  []uint64 // of a launch
 }
 
 // call is what to make of a slot.
@@ -83,7 +86,8 @@ func (s *Stream) collect() error {
 	if len(s.calls) == 0 {
 		return s.d.see(s.d.drv.Sync(s.handle))
 	}
-	buffer := make([]byte, len(s.calls)*slotSize)
+	buffer := append(s.words[:0], make([]byte, len(s.calls)*slotSize)...)
+	s.words = buffer
 	if err := s.d.see(s.d.drv.Download(buffer, s.slots, s.handle)); err != nil {
 		return err
 	}

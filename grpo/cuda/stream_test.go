@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/grouprl/grouprl/grpo/cuda/internal/driver"
 	"github.com/grouprl/grouprl/grpo/cuda/internal/ptx"
 	"github.com/grouprl/grouprl/grpo/logprob"
 )
@@ -70,4 +71,43 @@ func TestStreamsAreApart(t *testing.T) {
 	var e *CallError
 	require.ErrorAs(t, other.Close(), &e)
 	require.NoError(t, other.Close(), "twice is once")
+}
+
+// idle is a driver that does nothing.
+type idle struct{}
+
+func (idle) Info() driver.Info                               { return driver.Info{Processors: 4} }
+func (idle) Alloc(int64) (Ptr, error)                        { return 1 << 20, nil }
+func (idle) Free(Ptr) error                                  { return nil }
+func (idle) Range(p Ptr) (Ptr, int64, error)                 { return p, 1 << 30, nil }
+func (idle) Upload(Ptr, []byte, driver.Stream) error         { return nil }
+func (idle) Fill(Ptr, byte, int64, driver.Stream) error      { return nil }
+func (idle) Sync(driver.Stream) error                        { return nil }
+func (idle) Load([]byte) (driver.Module, error)              { return idle{}, nil }
+func (idle) Close() error                                    { return nil }
+func (idle) Kernel(string) (driver.Kernel, error)            { return idle{}, nil }
+func (idle) Unload() error                                   { return nil }
+func (idle) Launch(int, int, driver.Stream, ...uint64) error { return nil }
+func (idle) Download(dst []byte, _ Ptr, _ driver.Stream) error { // no errors
+	for i := range dst {
+		dst[i] = 0xff
+	}
+	return nil
+}
+
+func TestNothingIsAllocated(t *testing.T) {
+	s, err := over(idle{}).Stream(0)
+	require.NoError(t, err)
+	m := Matrix{Ptr: 16, Rows: 3, Cols: 100}
+	rows, g := Rows{LogProbs: 16, LSE: 16, Entropies: 16}, Gradient{LogProbs: 16, Entropies: 16}
+	require.Zero(t, testing.AllocsPerRun(10, func() {
+		for range 3 {
+			if s.Forward(rows, m, 16, Options{Mask: 16}) != nil || s.Backward(m, 16, rows, g, Options{}) != nil || s.Partials(16, m, 16, Options{}) != nil || s.Finish(rows, 16, 2, 3, 0) != nil {
+				t.Fatal("refused")
+			}
+		}
+		if s.Sync() != nil {
+			t.Fatal("refused")
+		}
+	}))
 }

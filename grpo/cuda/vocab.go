@@ -44,11 +44,12 @@ func (s *Stream) vocab(name, kernel string, x Matrix, targets Ptr, o *Options, m
 		long = 1
 	}
 	high, low := scale(o.temperature())
-	args := append(make([]uint64, 0, 18), uint64(x.Ptr), uint64(x.Rows), uint64(x.Cols), uint64(x.stride()),
+	s.args = append(s.args[:0], uint64(x.Ptr), uint64(x.Rows), uint64(x.Cols), uint64(x.stride()),
 		uint64(targets), long, uint64(o.Mask), uint64(o.First), uint64(o.total(x.Cols)),
 		math.Float64bits(o.temperature()), math.Float64bits(high), math.Float64bits(low), uint64(slot))
 	grid := min(x.Rows, int64(max(1, s.d.info.Processors))*vocabBlocks)
-	return s.launch(k, int(grid), vocabThreads, append(args, more...)...)
+	s.args = append(s.args, more...)
+	return s.launch(k, int(grid), vocabThreads, s.args...)
 }
 
 // scale is log2(e)/T as two float32 above 0 with that sum: the kernels' Scale.
