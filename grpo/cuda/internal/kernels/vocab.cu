@@ -236,8 +236,9 @@ template <class T> DEVICE Group joined(Group a, Group b, uint32 shift) {
 // Groups i, i + 512, ... of a row, as far as they go; beyond the row they are -Inf.
 // Those below from or at least to are read by elements, so that nothing beside the row is.
 template <class T> DEVICE void load_row(Group (&v)[FLIGHT], const char *row, uint32 i, uint32 cols) {
-	uint32 shift = (uint64)row & 15, from = shift != 0, ends = (cols * T::SIZE + shift) / 16,
-		   to = shift ? ends - (ends > 0) : cols / T::COUNT;
+	uint32 shift = (uint64)row & 15, from = shift != 0;
+	uint32 ends = cols / T::COUNT + (cols % T::COUNT * T::SIZE + shift) / 16; // aligned groups that end with the row or before
+	uint32 to = shift ? ends - (ends > 0) : ends;
 	const char *at = row - shift + 16 * (uint64)i;
 	if (i >= from && i + (FLIGHT - 1) * THREADS < to) {
 		if (shift == 0) {
