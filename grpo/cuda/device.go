@@ -18,7 +18,7 @@ type Info = driver.Info
 type Device struct {
 	drv  driver.Driver
 	info Info
-	lost atomic.Pointer[lostError]
+	lost atomic.Pointer[lostError] // or closed
 
 	lock    sync.Mutex
 	modules []driver.Module
@@ -38,13 +38,21 @@ func (d *Device) Info() Info { return d.info }
 func (d *Device) Close() error {
 	d.lock.Lock()
 	defer d.lock.Unlock()
+	if d.lost.Load() == &closed {
+		return nil
+	}
 	var err error
 	for _, m := range d.modules {
 		err = errors.Join(err, d.see(m.Unload()))
 	}
 	d.modules, d.kernels = nil, map[string]driver.Kernel{}
-	return errors.Join(err, d.see(d.drv.Close()))
+	err = errors.Join(err, d.see(d.drv.Close()))
+	d.lost.Store(&closed)
+	return err
 }
+
+// closed is why a device is lost that has been closed.
+var closed = lostError{errors.New("it has been closed")}
 
 // Alloc is bytes of device memory, for callers without an allocator of their own.
 func (d *Device) Alloc(bytes int64) (Ptr, error) {

@@ -231,6 +231,17 @@ func TestLostDevice(t *testing.T) {
 	require.Equal(t, before, machine.Calls()["cuLaunchKernel"])
 }
 
+func TestClosedDevice(t *testing.T) {
+	d := over(&ptx.Device{})
+	require.NoError(t, d.Close())
+	require.NoError(t, d.Close(), "twice is once")
+	_, err := d.Alloc(1)
+	require.ErrorIs(t, err, ErrLost)
+	require.ErrorContains(t, err, "has been closed")
+	_, err = d.Stream(0)
+	require.ErrorIs(t, err, ErrLost)
+}
+
 func TestOutOfMemory(t *testing.T) {
 	b := newBed(t, &ptx.Device{Memory: 1 << 20})
 	_, err := b.d.Alloc(1 << 21)
