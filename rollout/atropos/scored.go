@@ -195,12 +195,9 @@ func (d *ScoredData) AppendJSON(dst []byte) (_ []byte, err error) {
 	for i := range d.Masks {
 		n += 7 * len(d.Masks[i])
 	}
-	for _, rows := range [][][]float32{d.InferenceLogProbs, d.RefLogProbs} {
-		for i := range rows {
-			n += 13 * len(rows[i])
-		}
-	}
-	w := writer{b: slices.Grow(dst, n)}
+	inference := beside("inference_logprobs", d.InferenceLogProbs)
+	ref := beside("ref_logprobs", d.RefLogProbs)
+	w := writer{b: slices.Grow(dst, n+inference.room()+ref.room())}
 	w.tokensAndMasks(d.Tokens, d.Masks)
 	w.text(`,"scores":`)
 	w.floats("scores", -1, d.Scores)
@@ -216,13 +213,13 @@ func (d *ScoredData) AppendJSON(dst []byte) (_ []byte, err error) {
 		w.b = append(w.b, ']')
 	}
 	w.text(`,"ref_logprobs":`)
-	w.float32s("ref_logprobs", d.RefLogProbs)
+	w.join(ref)
 	w.text(`,"messages":`)
 	w.raw("messages", d.Messages)
 	w.text(`,"generation_params":`)
 	w.any("generation_params", d.GenerationParams, d.GenerationParams == nil)
 	w.text(`,"inference_logprobs":`)
-	w.float32s("inference_logprobs", d.InferenceLogProbs)
+	w.join(inference)
 	w.text(`,"overrides":`)
 	if d.Overrides == nil {
 		w.text("null")
@@ -297,13 +294,12 @@ func (w *writer) tokensAndMasks(tokens, masks [][]int32) {
 		}
 		w.comma(i)
 		w.b = append(w.b, '[')
-		for k, v := range row {
-			w.comma(k)
-			if k == t.from {
-				t.at = len(w.b)
-			}
-			w.b = appendInt(w.b, v)
+		w.ints(row[:t.from])
+		if t.from > 0 && t.from < len(row) {
+			w.b = append(w.b, ',')
 		}
+		t.at = len(w.b)
+		w.ints(row[t.from:])
 		t.to = len(w.b)
 		tails[i] = t
 		w.b = append(w.b, ']')
@@ -316,10 +312,7 @@ func (w *writer) tokensAndMasks(tokens, masks [][]int32) {
 		if same {
 			row = row[:tails[i].from]
 		}
-		for k, v := range row {
-			w.comma(k)
-			w.b = appendInt(w.b, v)
-		}
+		w.ints(row)
 		if same {
 			w.comma(len(row))
 			w.b = append(w.b, w.b[tails[i].at:tails[i].to]...)
@@ -329,24 +322,16 @@ func (w *writer) tokensAndMasks(tokens, masks [][]int32) {
 	w.b = append(w.b, ']')
 }
 
-// appendInt is strconv.AppendInt, faster for what token ids and masks are.
-func appendInt(b []byte, v int32) []byte {
-	switch {
-	case v == Ignore:
-		return append(b, "-100"...)
-	case v < 0 || v >= 1_000_000:
-		return strconv.AppendInt(b, int64(v), 10)
+// ints writes numbers with commas between them.
+func (w *writer) ints(row []int32) {
+	b := w.b
+	for k, v := range row {
+		if k > 0 {
+			b = append(b, ',')
+		}
+		b = appendInt(b, v)
 	}
-	n := 1
-	for p := int32(10); v >= p; p *= 10 {
-		n++
-	}
-	b = append(b, "000000"[:n]...)
-	for k := len(b) - 1; v > 0; k-- {
-		b[k] = byte('0' + v%10)
-		v /= 10
-	}
-	return b
+	w.b = b
 }
 
 func (w *writer) bad(field string, sequence int, v float64) {
@@ -375,22 +360,65 @@ func (w *writer) float32s(field string, rows [][]float32) {
 	w.b = append(w.b, '[')
 	for i, row := range rows {
 		w.comma(i)
-		w.b = append(w.b, '[')
+		b := append(w.b, '[')
 		for k, v := range row {
-			w.comma(k)
-			f := float64(v)
+			if k > 0 {
+				b = append(b, ',')
+			}
 			if v == NoLogProb {
-				w.text("1.0")
+				b = append(b, "1.0"...)
 				continue
 			}
-			if math.IsNaN(f) || math.IsInf(f, 0) {
-				w.bad(field, i, f)
+			if d := v - v; d != 0 { // NaN, of infinities too
+				w.bad(field, i, float64(v))
 			}
-			w.b = strconv.AppendFloat(w.b, f, 'g', -1, 32)
+			b = appendFloat32(b, v)
 		}
-		w.b = append(w.b, ']')
+		w.b = append(b, ']')
 	}
 	w.b = append(w.b, ']')
+}
+
+// A side is a field that is written beside the others, by a goroutine of its own if
+// it is long.
+type side struct {
+	writer
+	field string
+	rows  [][]float32
+	done  chan struct{} // nil: not begun
+}
+
+func beside(field string, rows [][]float32) *side {
+	s := &side{field: field, rows: rows}
+	if n := s.room(); n > 1<<18 {
+		s.b = make([]byte, 0, n)
+		s.done = make(chan struct{})
+		go func() {
+			s.float32s(field, rows)
+			close(s.done)
+		}()
+	}
+	return s
+}
+
+// room is about how many bytes the field takes.
+func (s *side) room() (n int) {
+	for i := range s.rows {
+		n += 13 * len(s.rows[i])
+	}
+	return n
+}
+
+func (w *writer) join(s *side) {
+	if s.done == nil {
+		w.float32s(s.field, s.rows)
+		return
+	}
+	<-s.done
+	w.b = append(w.b, s.b...)
+	if w.err == nil {
+		w.err = s.err
+	}
 }
 
 func (w *writer) raw(field string, m json.RawMessage) {

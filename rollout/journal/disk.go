@@ -29,6 +29,11 @@ type file interface {
 
 type folder string
 
+// A diskFile is a plain file of a folder.
+type diskFile struct{ *os.File }
+
+func (f diskFile) Sync() error { return syncData(f.File) }
+
 func (d folder) path(name string) string { return filepath.Join(string(d), name) }
 
 func (d folder) create(name string) (file, error) {
@@ -36,7 +41,7 @@ func (d folder) create(name string) (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return diskFile{f}, nil
 }
 
 func (d folder) open(name string) (file, int64, error) {
@@ -53,7 +58,7 @@ func (d folder) open(name string) (file, int64, error) {
 		f.Close()
 		return nil, 0, &fs.PathError{Op: "open", Path: d.path(name), Err: errors.New("not a plain file")}
 	}
-	return f, info.Size(), nil
+	return diskFile{f}, info.Size(), nil
 }
 
 func (d folder) rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }

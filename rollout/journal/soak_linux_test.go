@@ -124,7 +124,7 @@ func (a *soakAccount) line(t *testing.T, line string) {
 			a.counts["partial"]++
 		}
 	case "refused":
-		require.Contains(t, a.ends, id)
+		require.Less(t, id, a.drawn) // it may have become durable in an append that failed
 		a.ends[id] = "refused"
 	case "lost":
 		require.NotEmpty(t, more, "a reason")
