@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,6 +76,23 @@ func BenchmarkPost(b *testing.B) {
 				b.StartTimer()
 			}
 		}
+	})
+}
+
+// BenchmarkPosts is BenchmarkPost from four environments at once: their posts share
+// an fsync.
+func BenchmarkPosts(b *testing.B) {
+	eachServer(b, func(b *testing.B, url string) {
+		d := long(1)
+		_, e := measured(b, url, 8)
+		b.SetParallelism(max(1, 4/runtime.GOMAXPROCS(0)))
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				if _, err := e.Post(context.Background(), d); err != nil {
+					b.Error(err)
+				}
+			}
+		})
 	})
 }
 

@@ -178,15 +178,15 @@ func (p *parser) copyList(dst []byte, element func(dst []byte) []byte) []byte {
 
 // copyInts copies an array of integers: ints without the conversion.
 func (p *parser) copyInts(dst []byte) []byte {
-	return p.copyNumbers(dst, plainInt, func(dst []byte) []byte { return strconv.AppendInt(dst, int64(p.int()), 10) })
+	return p.copyNumbers(dst, false, func(dst []byte) []byte { return strconv.AppendInt(dst, int64(p.int()), 10) })
 }
 
 // copyFloats copies an array of numbers.
-func (p *parser) copyFloats(dst []byte) []byte { return p.copyNumbers(dst, plainFloat, p.copyFloat) }
+func (p *parser) copyFloats(dst []byte) []byte { return p.copyNumbers(dst, true, p.copyFloat) }
 
-// copyNumbers copies an array. What plain knows is copied together, as far as the
-// window goes, with its commas; anything else is one's business, a number at a time.
-func (p *parser) copyNumbers(dst []byte, plain func(b []byte, i int) int, one func(dst []byte) []byte) []byte {
+// copyNumbers copies an array. Plain numbers are copied together, as far as the window
+// goes, with their commas; anything else is one's business, a number at a time.
+func (p *parser) copyNumbers(dst []byte, fractions bool, one func(dst []byte) []byte) []byte {
 	dst = append(dst, '[')
 	if !p.expect('[') {
 		return dst
@@ -196,23 +196,14 @@ func (p *parser) copyNumbers(dst []byte, plain func(b []byte, i int) int, one fu
 		return append(dst, ']')
 	}
 	for {
-		p.need()
-		b, run := p.buf[:p.end], p.pos
-		for i := run; ; {
-			j := plain(b, i)
-			if j == i || j == len(b) || b[j] != ',' && b[j] != ']' {
-				break
-			}
-			i = j + 1
-			p.pos = i
-			if b[j] == ']' {
-				return append(dst, b[run:i]...)
-			}
-		}
-		dst = append(dst, b[run:p.pos]...)
 		p.peek() // past white space
 		p.need()
-		if j := plain(p.buf[:p.end], p.pos); j > p.pos && j < p.end && (p.buf[j] == ',' || p.buf[j] == ']') {
+		if next, closed := plainNumbers(p.buf[:p.end], p.pos, fractions); next > p.pos {
+			dst = append(dst, p.buf[p.pos:next]...)
+			p.pos = next
+			if closed {
+				return dst
+			}
 			continue
 		}
 		dst = one(dst)
@@ -223,41 +214,45 @@ func (p *parser) copyNumbers(dst []byte, plain func(b []byte, i int) int, one fu
 	}
 }
 
-// plainInt returns where an integer of up to 18 digits ends that begins at i, i if
-// there is none.
-func plainInt(b []byte, i int) int {
-	k := i
-	if k < len(b) && b[k] == '-' {
-		k++
-	}
-	start := k
-	for k < len(b) && k < start+18 && '0' <= b[k] && b[k] <= '9' {
-		k++
-	}
-	if k == start || b[start] == '0' && k > start+1 {
-		return i
-	}
-	return k
-}
-
-// plainFloat is plainInt for [-]digits[.digits], which can be neither too large nor
+// plainNumbers returns where the numbers end that begin at i, with a comma after each,
+// or a bracket after the last one, which closes the array: [-]digits of JSON, at most
+// 18, and with fractions up to 40 behind a point, which can be neither too large nor
 // something else.
-func plainFloat(b []byte, i int) int {
-	k := i
-	if k < len(b) && b[k] == '-' {
-		k++
-	}
-	start, point := k, -1
-	for k < len(b) && k < start+40 && ('0' <= b[k] && b[k] <= '9' || b[k] == '.' && point < 0) {
-		if b[k] == '.' {
-			point = k
+func plainNumbers(b []byte, i int, fractions bool) (next int, closed bool) {
+	for {
+		k := i
+		if k < len(b) && b[k] == '-' {
+			k++
 		}
-		k++
+		start := k
+		for k < len(b) && b[k]-'0' < 10 {
+			k++
+		}
+		if n := k - start; n == 0 || n > 18 || n > 1 && b[start] == '0' {
+			return i, false
+		}
+		if fractions && k < len(b) && b[k] == '.' {
+			k++
+			point := k
+			for k < len(b) && b[k]-'0' < 10 {
+				k++
+			}
+			if n := k - point; n == 0 || n > 40 {
+				return i, false
+			}
+		}
+		if k == len(b) {
+			return i, false
+		}
+		switch b[k] {
+		case ',':
+			i = k + 1
+		case ']':
+			return k + 1, true
+		default:
+			return i, false
+		}
 	}
-	if k == start || point == start || point == k-1 || b[start] == '0' && k > start+1 && point != start+1 {
-		return i
-	}
-	return k
 }
 
 func (p *parser) copyFloat(dst []byte) []byte {

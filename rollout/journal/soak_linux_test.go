@@ -38,6 +38,9 @@ import (
 func TestSoak(t *testing.T) {
 	needSandbox(t)
 	total := 6 * time.Second
+	if testing.Short() {
+		total = 2 * time.Second
+	}
 	if os.Getenv("GROUPRL_LONG") != "" {
 		total = time.Hour
 		if text := os.Getenv("GROUPRL_SOAK"); text != "" {
