@@ -498,6 +498,41 @@ func testKL(t *bed, e *Evaluator) {
 	}
 }
 
+// A token outside of a gate, at every position, alone or with its response; a ratio of
+// exactly 1 on the bounds.
+func TestGates(t *testing.T) { eachEvaluator(t, testGates) }
+
+func testGates(t *bed, e *Evaluator) {
+	const n = 19
+	b := grpo.Batch[float64]{Offsets: []int{0}}
+	for i := range n + 1 {
+		for k := range n {
+			apart := 0.0
+			if k == i { // nowhere in the last response
+				apart = 0.5
+			}
+			b.LogProbs = append(b.LogProbs, -1+apart)
+			b.OldLogProbs = append(b.OldLogProbs, -1)
+			b.RolloutLogProbs = append(b.RolloutLogProbs, -1+apart)
+		}
+		b.Offsets, b.Advantages = append(b.Offsets, n*(i+1)), append(b.Advantages, 1)
+	}
+	device := place(t, e.Stream, &b)
+	for _, gates := range [][]grpo.Weight{
+		{grpo.Gate{Any: true, Low: 0.9, High: 1.2}}, {grpo.Gate{Any: true, Of: grpo.CurrentOverAnchor, High: 1.2}},
+		{grpo.Gate{Low: 1}}, {grpo.Gate{High: 1}}, {grpo.Gate{Low: 1, High: 1}}, {grpo.Gate{Of: grpo.CurrentOverAnchor, High: 1}},
+		{grpo.Gate{Any: true, Low: 0.1, High: 2}, grpo.Gate{Low: 0.9}},
+		{grpo.Gate{Level: grpo.SequenceLevel, Low: 0.98}}, {grpo.Gate{Level: grpo.ProductLevel, Low: 0.7}},
+		{grpo.Gate{Level: grpo.SequenceLevel, Low: 1}}, {grpo.Gate{Level: grpo.ProductLevel, Low: 0.5, High: 1}},
+	} {
+		o := grpo.Objective{Surrogate: grpo.Linear{}, Weights: gates, Aggregation: grpo.TokenMean{}}
+		totals, err := grpo.Count(&o, &b)
+		require.NoError(t, err)
+		compare(t, hosted(&o, &b, &totals, 0), onDevice[float64](t, e, &o, &device, &totals), 1e-15, unfused())
+		require.NoError(t, e.OnHost())
+	}
+}
+
 // Numbers that a person can follow: two tokens, A = 1 and 2, r = 1 and e^0.5 > 1.28.
 func TestHandNumbers(t *testing.T) { eachEvaluator(t, testHand) }
 

@@ -200,7 +200,7 @@ DEVICE double mismatch(const Weight &m, double d) {
 // keeps reports whether a gate's ratio, by its logarithm, is within bounds.
 DEVICE bool keeps(const Weight &g, double d) {
 	double x = exp64(d);
-	return (g.a == 0 || x >= g.a) && (g.b == 0 || x <= g.b);
+	return x >= g.a && (g.b == 0 || x <= g.b);
 }
 
 // kl is the estimate at x and its derivative.
@@ -310,7 +310,7 @@ template <typename F> DEVICE Token evaluate(const Rule *rule, const Response &r,
 			k.odd |= odd(d);
 			if (w.kind == MISMATCH)
 				k.weight *= mismatch(w, d);
-			else if (!w.mask && !keeps(w, d))
+			else if (!keeps(w, d))
 				k.weight = 0;
 		}
 	}
