@@ -2,6 +2,7 @@ package advantage
 
 import (
 	"math"
+	"math/bits"
 	"math/big"
 	"math/rand/v2"
 	"slices"
@@ -48,7 +49,7 @@ func TestIndexNumbersManyGroups(t *testing.T) {
 	// Ids that differ in few bits, that are spread over all, and extreme ones; several tables' worth.
 	var ids []int
 	for i := range 20_000 {
-		ids = append(ids, i, -i, i<<40, math.MaxInt-i, math.MinInt+i, i)
+		ids = append(ids, i, -i, i<<(bits.UintSize*5/8), math.MaxInt-i, math.MinInt+i, i)
 	}
 	var x index
 	for range 2 { // the second time in memory that was used
