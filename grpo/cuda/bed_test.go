@@ -160,7 +160,7 @@ func randomChunk[E logprob.Element](rows, cols, stride int64, seed uint64) chunk
 	}
 	for r := range rows {
 		c.targets = append(c.targets, int32(rng.Int64N(cols)))
-		c.g = append(c.g, float32(r%5)-1.5)
+		c.g = append(c.g, float32(r%5)-2)
 		c.e = append(c.e, float32(r%3)/8)
 	}
 	return c

@@ -25,7 +25,7 @@
 //     to the last bit for any split into chunks, any stride and address, any grid, on
 //     one device and driver. Devices agree to the accuracy below, and with package
 //     logprob to that and its own.
-//  2. |dlogp|, |dlse| <= 3e-6; |dH| <= 1.2e-7 (max(1, H) + 2 sum p |log p + H|);
+//  2. |dlogp|, |dlse| <= 3e-6; |dH| <= 2^-22 (max(1, H) + sum p |log p + H|);
 //     |dsum p^2| <= 1e-6; the gradient is rounded once from within
 //     4e-7 max(1, (|g| + 8|e|)/T). The powers are the device's ex2.approx.
 //  3. Special logits, targets and rows are what package logprob says: -Inf is a masked

@@ -65,6 +65,18 @@ var kinds = []struct {
 			x[i] = 3 * rng.NormFloat64()
 		}
 	}},
+	{"crumbs", func(x []float64, _ *rand.Rand) { // each is a few last bits of the sum, and rounds the same way
+		for i := range x {
+			x[i] = -math.Log(float64(len(x))) - 4.6
+		}
+		x[0] = 0
+	}},
+	{"one-hot", func(x []float64, rng *rand.Rand) {
+		for i := range x {
+			x[i] = -50 + rng.Float64()
+		}
+		x[rng.IntN(len(x))] = 60
+	}},
 	{"outliers", func(x []float64, rng *rand.Rand) { // each far above what came before
 		for i := range x {
 			x[i] = rng.NormFloat64()
@@ -72,12 +84,6 @@ var kinds = []struct {
 		for range 4 {
 			x[rng.IntN(len(x))] = 30 * rng.Float64()
 		}
-	}},
-	{"one-hot", func(x []float64, rng *rand.Rand) {
-		for i := range x {
-			x[i] = -50 + rng.Float64()
-		}
-		x[rng.IntN(len(x))] = 60
 	}},
 	{"rising", func(x []float64, _ *rand.Rand) { // the largest so far moves all the time
 		for i := range x {

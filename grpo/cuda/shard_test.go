@@ -118,6 +118,12 @@ func TestFinishByHand(t *testing.T) {
 		require.InDelta(b, 1+2*math.Ln2, got.LSE[5], 1e-15)
 		require.True(b, math.IsNaN(got.LSE[6]))
 		require.Equal(b, []any{0., float32(0), float32(0)}, []any{got.LSE[7], got.LogProbs[7], got.Entropies[7]}, "masked")
+		// One logit with a reference below it, and a rounding: no entropy is below 0.
+		low := logprob.Partial{Max: 1, Sum: math.Exp(0.3), Weighted: 0.3 * math.Exp(0.3) * (1 + 1e-15), Squares: math.Exp(0.6)}
+		require.NoError(b, UploadPartials(b.s, p, []logprob.Partial{low}))
+		require.NoError(b, b.s.Finish(h.rows, p, 1, 1, 0))
+		require.NoError(b, b.s.Sync())
+		require.Zero(b, math.Float32bits(fetched[float32](b, h.rows.Entropies, 1)[0]))
 		require.ErrorAs(b, func() error {
 			require.NoError(b, b.s.Finish(h.rows, p+7*PartialSize, 2, 1, 0)) // row 7 of the first shard and row 0 of the second
 			require.NoError(b, UploadPartials(b.s, p, []logprob.Partial{spoilt}))

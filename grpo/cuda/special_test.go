@@ -212,6 +212,13 @@ func TestBadRows(t *testing.T) {
 			broken.Entropies = with(good.Entropies, v, 6)
 			try(broken, c.targets, logprob.Gradient[float32]{LogProbs: one, Entropies: one}, logprob.Options{})
 		}
+		// A NaN and a +Inf that Forward has not seen.
+		for _, v := range []float64{nan, inf} {
+			clean := c.logits
+			c.logits.Data = with(c.logits.Data, v, 3*50+7)
+			try(good, c.targets, logprob.Gradient[float32]{LogProbs: one}, logprob.Options{})
+			c.logits = clean
+		}
 		// An lse of another row, temperature or chunk.
 		try(good, c.targets, logprob.Gradient[float32]{LogProbs: one}, logprob.Options{Temperature: 0.5})
 		for _, wrong := range []float64{-1e6, -300, -1, -0.2, 0.2, 1, 300, 1e6} {

@@ -165,17 +165,16 @@ struct Scale {
 };
 
 // Sums over logits relative to the largest of them, top: with t = (x - top) c,
-// s + rest = sum 2^t, w = sum 2^t t, q = sum 2^2t. None yet: s is 0. The rest is what s
-// has lost by rounding: in a row with one large p, log s and w/s are small beside s.
+// s = sum 2^t, w = sum 2^t t, q = sum 2^2t. None yet: s is 0. What is added first comes
+// together by halves: beside one large p, roundings of many equal numbers would add up.
 struct Sums {
-	float top, s, rest, w, q;
+	float top, s, w, q;
 
 	// The same relative to a larger top.
 	template <bool SQUARES> METHOD void raise(float larger, const Scale &c) {
 		float shift = c.power(top - larger), f = exp2_approximate(shift);
 		w = f * fma32(shift, s, w);
 		s *= f;
-		rest *= f;
 		if (SQUARES) q *= f * f;
 		top = larger;
 	}
@@ -185,7 +184,7 @@ struct Sums {
 #pragma unroll
 		for (int u = 1; u < FLIGHT; u++) larger = __builtin_fmaxf(larger, T::top(v[u]));
 		if (larger > top) raise<SQUARES>(larger, c);
-		float s4 = 0, w4 = 0, q4 = 0;
+		float part[FLIGHT], w4 = 0, q4 = 0;
 #pragma unroll
 		for (int u = 0; u < FLIGHT; u++) {
 			float e[T::COUNT], w8 = 0, q8 = 0;
@@ -197,18 +196,15 @@ struct Sums {
 				if (SQUARES) q8 = fma32(e[i], e[i], q8);
 			}
 #pragma unroll
-			for (int n = T::COUNT / 2; n > 0; n /= 2) { // by halves, since roundings of equal numbers add up
+			for (int n = T::COUNT / 2; n > 0; n /= 2) {
 #pragma unroll
 				for (int i = 0; i < n; i++) e[i] += e[i + n];
 			}
-			s4 += e[0];
+			part[u] = e[0];
 			w4 += w8;
 			if (SQUARES) q4 += q8;
 		}
-		s4 += rest;
-		float sum = s + s4;
-		rest = s4 - (sum - s);
-		s = sum;
+		s += (part[0] + part[1]) + (part[2] + part[3]);
 		w += w4;
 		if (SQUARES) q += q4;
 	}
@@ -380,7 +376,7 @@ DEVICE void forward(const Matrix &m, double temperature, double high, double low
 			continue;
 		}
 		const char *x = begin<T>(m, row);
-		Sums a = {-0x1.fffffep127f, 0, 0, 0, 0};
+		Sums a = {-0x1.fffffep127f, 0, 0, 0};
 		uint32 cols = (uint32)here(m.cols), groups = (cols + T::COUNT - 1) / T::COUNT;
 		for (uint32 i = thread; i < groups; i += FLIGHT * THREADS) {
 			Group v[FLIGHT];
@@ -397,7 +393,7 @@ DEVICE void forward(const Matrix &m, double temperature, double high, double low
 #pragma unroll
 		for (int k = WARP / 2; k > 0; k /= 2) top = __builtin_fmaxf(top, exchange(top, k));
 		a.raise<SQUARES>(top, c);
-		WarpSums sums = {(double)a.s + a.rest, top, a.w, a.q};
+		WarpSums sums = {a.s, top, a.w, a.q};
 #pragma unroll
 		for (int k = WARP / 2; k > 0; k /= 2) {
 			sums.s += exchange(sums.s, k);
@@ -415,22 +411,22 @@ DEVICE void forward(const Matrix &m, double temperature, double high, double low
 // Backward's row: x_j <- 2^t (constant + slope d) with d = x_j - reference and t = d c.
 struct Row {
 	float reference, constant, slope;
-	METHOD float gradient(float x, const Scale &c, float low, float *total) const {
+	METHOD float gradient(float x, float c, float low, float *total) const {
 		float d = max32(x - reference, low); // masked: as good as -Inf
-		float p = exp2_approximate(fma32(d, c.low, d * c.high));
+		float p = exp2_approximate(d * c); // c in one part: p |log p| is small
 		*total += p;
 		return p * fma32(slope, d, constant);
 	}
 };
 
 // Fill a row with 0, as its gradient is laid out: what a thread fills it has written.
-template <class T> DEVICE void zero(char *x, int64 head, int64 groups, int64 cols, int thread) {
+template <class T> DEVICE void zero(char *x, uint32 head, uint32 groups, uint32 cols, uint32 thread) {
 	Group none = {{0, 0, 0, 0}};
 	char *body = x + head * T::SIZE;
-	for (int64 i = thread; i < groups; i += THREADS) store(body + 16 * i, none);
+	for (uint32 i = thread; i < groups; i += THREADS) store(body + 16 * (uint64)i, none);
 	if (thread < head) T::put(x + thread * T::SIZE, 0);
-	int64 j = head + groups * T::COUNT + thread;
-	if (j < cols) T::put(x + j * T::SIZE, 0);
+	uint32 j = head + groups * T::COUNT + thread;
+	if (j < cols) T::put(x + (uint64)j * T::SIZE, 0);
 }
 
 SHARED float backward_sums[2][WARPS];
@@ -438,16 +434,15 @@ SHARED float backward_sums[2][WARPS];
 template <class T>
 DEVICE void backward(const Matrix &m, double temperature, double high, double low, uint64 *slot, const double *lse, const float *entropy,
 					 const float *g, const float *e) {
-	int thread = THREAD, lane = thread % WARP, turn = 0;
-	Scale c = {(float)high, (float)low};
-	float lowest = -1000 / c.high;
+	uint32 thread = THREAD, lane = thread % WARP, turn = 0;
+	float c = (float)(high + low), lowest = -1000 / c;
 	double inverse = 1 / temperature;
 	for (int64 row = BLOCK; row < m.rows; row += GRID) {
 		char *x = begin<T>(m, row);
 		// Groups that begin at multiples of 16, the elements before them, and after.
-		int64 head = (uint32)(-(uint64)x & 15) / T::SIZE;
-		head = head < m.cols ? head : m.cols;
-		int64 groups = (m.cols - head) / T::COUNT;
+		uint32 cols = (uint32)here(m.cols), head = (uint32)(-(uint64)x & 15) / T::SIZE;
+		head = head < cols ? head : cols;
+		uint32 groups = (cols - head) / T::COUNT;
 
 		int64 id = 0, target = -1;
 		float gr = g ? g[row] : 0, er = e ? e[row] : 0, hr = 0;
@@ -475,7 +470,7 @@ DEVICE void backward(const Matrix &m, double temperature, double high, double lo
 		}
 		if (!read || why >= 0) {
 			if (thread == 0 && why >= 0) report(slot, row, why, detail);
-			zero<T>(x, head, groups, m.cols, thread);
+			zero<T>(x, head, groups, cols, thread);
 			continue;
 		}
 
@@ -483,8 +478,8 @@ DEVICE void backward(const Matrix &m, double temperature, double high, double lo
 		bool owns = false;
 		float own = 0;
 		if (target >= 0) {
-			int64 body = target - head;
-			int64 owner = body < 0 ? target : body < groups * T::COUNT ? body / T::COUNT % THREADS : body - groups * T::COUNT;
+			uint32 at = (uint32)target, body = at - head;
+			uint32 owner = at < head ? at : body < groups * T::COUNT ? body / T::COUNT % THREADS : body - groups * T::COUNT;
 			if (owner == thread) {
 				double logp = T::at(x + target * T::SIZE) / temperature - l, p = exp64(logp);
 				owns = logp > -infinity64(); // masked: not a variable
@@ -501,11 +496,12 @@ DEVICE void backward(const Matrix &m, double temperature, double high, double lo
 
 		float total = 0;
 		char *body = x + head * T::SIZE;
-		for (int64 i = thread; i < groups; i += FLIGHT * THREADS) {
+		for (uint32 i = thread; i < groups; i += FLIGHT * THREADS) {
+			char *at = body + 16 * (uint64)i;
 			Group v[FLIGHT];
 #pragma unroll
 			for (int u = 0; u < FLIGHT; u++)
-				if (i + u * THREADS < groups) v[u] = load(body + 16 * (i + u * THREADS));
+				if (i + u * THREADS < groups) v[u] = load(at + 16 * THREADS * u);
 #pragma unroll
 			for (int u = 0; u < FLIGHT; u++) {
 				if (i + u * THREADS >= groups) break;
@@ -515,16 +511,16 @@ DEVICE void backward(const Matrix &m, double temperature, double high, double lo
 					float even = r.gradient(T::get(v[u], 2 * k), c, lowest, &total);
 					T::set(d, k, even, r.gradient(T::get(v[u], 2 * k + 1), c, lowest, &total));
 				}
-				store(body + 16 * (i + u * THREADS), d);
+				store(at + 16 * THREADS * u, d);
 			}
 		}
 		if (thread < head) {
 			char *at = x + thread * T::SIZE;
 			T::put(at, r.gradient(T::at(at), c, lowest, &total));
 		}
-		int64 j = head + groups * T::COUNT + thread;
-		if (j < m.cols) {
-			char *at = x + j * T::SIZE;
+		uint32 j = head + groups * T::COUNT + thread;
+		if (j < cols) {
+			char *at = x + (uint64)j * T::SIZE;
 			T::put(at, r.gradient(T::at(at), c, lowest, &total));
 		}
 		if (owns) T::put(x + target * T::SIZE, own);
@@ -541,7 +537,7 @@ DEVICE void backward(const Matrix &m, double temperature, double high, double lo
 		turn ^= 1;
 		if (!(total < 1.1f) || (m.total == m.cols && total < 0.9f)) {
 			if (thread == 0) report(slot, row, total == total ? FOREIGN : SPOILT, bits32(total));
-			zero<T>(x, head, groups, m.cols, thread);
+			zero<T>(x, head, groups, cols, thread);
 		}
 	}
 }
