@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -131,6 +132,28 @@ func TestFinishByHand(t *testing.T) {
 			return b.s.Sync()
 		}(), &bad)
 		require.Equal(b, "Logits", bad.Field)
+	})
+}
+
+// The log of Finish is a double's.
+func TestLog(t *testing.T) {
+	eachDevice(t, func(b *bed) {
+		rng := rand.New(rand.NewPCG(1, 1))
+		partials := make([]logprob.Partial, 2000)
+		for i := range partials {
+			sum := math.Exp2(40 * rng.Float64() * rng.Float64())
+			if i%2 == 0 {
+				sum = 1 + rng.Float64()
+			}
+			partials[i] = logprob.Partial{Sum: sum, Squares: 1}
+		}
+		p, lse := b.reserve(2000*PartialSize, 0), b.reserve(8*2000, 0)
+		require.NoError(b, UploadPartials(b.s, p, partials))
+		require.NoError(b, b.s.Finish(Rows{LSE: lse}, p, 1, 2000, 0))
+		require.NoError(b, b.s.Sync())
+		for i, got := range fetched[float64](b, lse, 2000) {
+			require.InEpsilon(b, math.Log(partials[i].Sum), got, 1e-15, "log %v", partials[i].Sum)
+		}
 	})
 }
 

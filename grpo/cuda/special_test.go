@@ -221,7 +221,7 @@ func TestBadRows(t *testing.T) {
 		}
 		// An lse of another row, temperature or chunk.
 		try(good, c.targets, logprob.Gradient[float32]{LogProbs: one}, logprob.Options{Temperature: 0.5})
-		for _, wrong := range []float64{-1e6, -300, -1, -0.2, 0.2, 1, 300, 1e6} {
+		for _, wrong := range []float64{-1e300, -1e6, -300, -1, -0.2, 0.2, 1, 300, 1e6, 1e300} {
 			other := good
 			other.LSE = append([]float64(nil), good.LSE...)
 			other.LSE[4] += wrong
