@@ -2,8 +2,8 @@ package advantage
 
 import (
 	"math"
-	"math/bits"
 	"math/big"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"testing"
