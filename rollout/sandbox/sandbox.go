@@ -93,7 +93,7 @@ type Result struct {
 	Signal  int           // number of the signal that ended it; 0: it exited
 	CPU     time.Duration // user and system time of all its threads
 	Wall    time.Duration
-	Memory  int64  // peak resident bytes (a bare interpreter has about 10 MB)
+	Memory  int64  // peak resident bytes (a bare interpreter has about 10 MB); 0 of a Load that ended well
 	Stdout  []byte // at most Limits.Output bytes
 	Value   []byte // with Entry, what the function returned, for DecodeValue
 	Stderr  []byte // its last Limits.Stderr bytes

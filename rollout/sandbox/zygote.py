@@ -367,7 +367,7 @@ def renew_box():
 REQUEST = struct.Struct("<cBxxxxxx6q")  # op, flags, then wall, memory, output, stack, threads, files
 REPLY = struct.Struct("<cBBxi4q")  # kind, ready, timed out, wait status, cpu ns, wall ns, peak bytes, 0
 SETUP = 20  # seconds that a child may take to get ready; its wall clock runs from then
-KEPT = 64 << 10  # bytes of the largest program whose compiler goes on as its first run
+KEPT = 64 << 10  # bytes of a small program
 
 
 def fits(request):
@@ -592,7 +592,8 @@ def read_all(fd):
 
 
 def compile_program(fds):
-    """Compiles a program and writes it for the children to come; it returns to a small one."""
+    """Compiles a program and writes it for the children to come. It returns, to go on as
+    the first run, if it is as good as new: from a small program without warnings."""
     os.dup2(fds[1], 1)
     os.dup2(fds[2], 2)
     try:
@@ -601,8 +602,8 @@ def compile_program(fds):
         data = marshal.dumps(code)
         while data:
             data = data[os.write(fds[3], data):]
-        sys.stderr.flush()  # warnings
-        if len(source) <= KEPT:
+        sys.stderr.flush()
+        if len(source) <= KEPT and os.fstat(2).st_size == 0:
             return code
         _exit(0)
     except BaseException:
