@@ -18,7 +18,9 @@ import (
 //	difficulty   a number, cf_rating  a Codeforces rating, 0 if there is none
 //	time_limit   {"seconds", "nanos"}, or null
 //
-// Difficulty is the rating if there is one. The set's own limit of memory is not used.
+// Tests and solutions may also be lists of objects, and time_limit a text, as the set's
+// own converter to JSON writes them. Difficulty is the rating if there is one. The set's
+// own limit of memory is not used.
 func CodeContests(r *Row) (*rollout.Problem, error) {
 	p := &rollout.Problem{Source: "code_contests"}
 	if err := r.texts(map[string]*string{"description": &p.Statement}); err != nil {
@@ -42,19 +44,8 @@ func CodeContests(r *Row) (*rollout.Problem, error) {
 	if p.TimeLimit, err = r.timeLimit("time_limit"); err != nil {
 		return nil, err
 	}
-	var solutions struct {
-		Language []int
-		Solution []string
-	}
-	if err := r.Decode("solutions", &solutions); err != nil {
+	if p.Reference, err = r.pythonSolution("solutions"); err != nil {
 		return nil, err
-	}
-	const python3 = 3
-	for i, language := range solutions.Language {
-		if language == python3 && i < len(solutions.Solution) {
-			p.Reference = solutions.Solution[i]
-			break
-		}
 	}
 	var sets []iter.Seq2[rollout.Test, error]
 	for _, member := range []string{"public_tests", "private_tests", "generated_tests"} {
@@ -64,6 +55,42 @@ func CodeContests(r *Row) (*rollout.Problem, error) {
 	}
 	p.Tests = chain(sets...)
 	return p, nil
+}
+
+// pythonSolution is the first solution in Python 3 of a member in either shape, or "".
+func (r *Row) pythonSolution(member string) (string, error) {
+	if !r.Has(member) {
+		return "", nil
+	}
+	const python3 = 3
+	if c, err := r.members[member].first(); err == nil && c == '[' {
+		var list []struct {
+			Language int
+			Solution string
+		}
+		if err := r.Decode(member, &list); err != nil {
+			return "", err
+		}
+		for _, s := range list {
+			if s.Language == python3 {
+				return s.Solution, nil
+			}
+		}
+		return "", nil
+	}
+	var columns struct {
+		Language []int
+		Solution []string
+	}
+	if err := r.Decode(member, &columns); err != nil {
+		return "", err
+	}
+	for i, language := range columns.Language {
+		if language == python3 && i < len(columns.Solution) {
+			return columns.Solution[i], nil
+		}
+	}
+	return "", nil
 }
 
 // codeContestsDifficulties are the names of the difficulties, by number: the first

@@ -49,7 +49,7 @@ func TestSchemas(t *testing.T) {
 			require.Equal(t, good, p.Reference)
 			require.Contains(t, []string{"vcp_0", "vcp_1"}, p.ID)
 		}},
-		{"code_contests.jsonl", CodeContests, "CC", func(t *testing.T, p *rollout.Problem) {
+		{"code_contests.jsonl", CodeContests, "CCC", func(t *testing.T, p *rollout.Problem) {
 			require.Equal(t, good, p.Reference)
 			require.Contains(t, []string{"A", "1500"}, p.Difficulty)
 			require.Equal(t, "1_A. Capitals", p.ID)
@@ -176,6 +176,8 @@ func TestSchemasRefuse(t *testing.T) {
 		{Synthetic1, `{"prompt": "p", "verification_info": "{'language': 'python', 'test_cases': [{'type': 'function_call', 'fn_name': 'f', 'input': [], 'output': 1}, {'type': 'function_call', 'fn_name': 'g', 'input': [], 'output': 1}]}"}`, `function "g"`},
 		{CodeContests, `{"name": "n"}`, "description"},
 		{CodeContests, `{"description": "d", "difficulty": 99}`, "unknown number"},
+		{CodeContests, `{"description": "d", "solutions": [{"language": "C"}]}`, "solutions: json"},
+		{CodeContests, `{"description": "d", "time_limit": {"seconds": "x"}}`, "time_limit: seconds"},
 		{CodeContests, `{"description": "d", "public_tests": {"input": ["1"], "output": [1]}}`, "public_tests: test 0: output"},
 		{DeepCoder, `{"problem": "p"}`, "tests: missing"},
 		{Verl, `{"prompt": [{"role": "system", "content": "s"}]}`, "message of the user"},
@@ -291,7 +293,8 @@ func FuzzSynthetic1(f *testing.F) {
 
 func FuzzCodeContests(f *testing.F) {
 	fuzz(f, CodeContests,
-		`{"name": "n", "description": "d", "difficulty": 7, "public_tests": {"input": ["1"], "output": ["2"]}, "solutions": {"language": [3], "solution": ["pass"]}}`)
+		`{"name": "n", "description": "d", "difficulty": 7, "public_tests": {"input": ["1"], "output": ["2"]}, "solutions": {"language": [3], "solution": ["pass"]}}`,
+		`{"description": "d", "public_tests": [{"input": "1", "output": "2"}], "solutions": [{"language": 3, "solution": "pass"}], "time_limit": "seconds: 2\nnanos: 1\n"}`)
 }
 
 func FuzzDeepCoder(f *testing.F) {
