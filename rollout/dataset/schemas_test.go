@@ -49,10 +49,15 @@ func TestSchemas(t *testing.T) {
 			require.Equal(t, good, p.Reference)
 			require.Contains(t, []string{"vcp_0", "vcp_1"}, p.ID)
 		}},
-		{"code_contests.jsonl", CodeContests, "CCC", func(t *testing.T, p *rollout.Problem) {
+		{"code_contests.jsonl", CodeContests, "CC", func(t *testing.T, p *rollout.Problem) {
 			require.Equal(t, good, p.Reference)
 			require.Contains(t, []string{"A", "1500"}, p.Difficulty)
 			require.Equal(t, "1_A. Capitals", p.ID)
+		}},
+		{"code_contests.json", CodeContests, "C", func(t *testing.T, p *rollout.Problem) {
+			require.Equal(t, good, p.Reference)
+			require.Equal(t, "1500", p.Difficulty)
+			require.Equal(t, 2500*time.Millisecond, p.TimeLimit)
 		}},
 		{"deepcoder.jsonl", DeepCoder, "CCCPPP", func(t *testing.T, p *rollout.Problem) {
 			require.Equal(t, good, p.Reference)

@@ -80,14 +80,15 @@ write("code_contests.jsonl", [
      "generated_tests": {"input": columns["inputs"][1:], "output": columns["outputs"][1:]},
      "solutions": {"language": [2, 3], "solution": ["int main", GOOD]}}
     for rating in (0, 1500)
-] + [
-    # As convert_riegeli_to_json.py of the set's authors writes it.
-    {"source": 2, "name": "1_A. Capitals", "description": "Capitals", "difficulty": 7, "cf_rating": 1500,
-     "solutions": [{"language": 2, "solution": "int main"}, {"language": 3, "solution": GOOD}], "incorrect_solutions": [],
-     "public_tests": [{"input": i, "output": o} for i, o in CAPITALS[:1]], "private_tests": [],
-     "generated_tests": [{"input": i, "output": o} for i, o in CAPITALS[1:]],
-     "time_limit": "seconds: 2\nnanos: 500000000\n", "memory_limit_bytes": 256000000},
 ])
+# As convert_riegeli_to_json.py of the set's authors writes it.
+with open("code_contests.json", "w") as f:
+    f.write("[\n" + json.dumps({
+        "source": 2, "name": "1_A. Capitals", "description": "Capitals", "difficulty": 7, "cf_rating": 1500,
+        "solutions": [{"language": 2, "solution": "int main"}, {"language": 3, "solution": GOOD}], "incorrect_solutions": [],
+        "public_tests": [{"input": i, "output": o} for i, o in CAPITALS[:1]], "private_tests": [],
+        "generated_tests": [{"input": i, "output": o} for i, o in CAPITALS[1:]],
+        "time_limit": "seconds: 2\nnanos: 500000000\n", "memory_limit_bytes": 256000000}) + "\n]")
 
 write("deepcoder.jsonl", [
     {"problem": q, "tests": json.dumps(tests), "solutions": [f"```python\n{GOOD}```"], "starter_code": s, "metadata": m}

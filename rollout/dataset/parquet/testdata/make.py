@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 for name in ("code_contests", "deepcoder", "synthetic1", "verl"):
     with open(f"../../testdata/{name}.jsonl", encoding="utf-8") as f:
         rows = [json.loads(line) for line in f]
-    rows = [row for row in rows if not isinstance(row.get("public_tests"), list)]  # a converter's to JSON
     for row in rows:
         if "metadata" in row:  # a struct of one field in every row
             row["metadata"] = {"func_name": (row["metadata"] or {}).get("func_name")}
