@@ -106,7 +106,7 @@ func (p *pass[E, F]) gradient(s *scan, r int64, lse, entropy float64) *RowError 
 
 	total := 0.0
 	if p.o.Support == nil {
-		total = multiply(s, dst, x)
+		total = multiply(s, dst, x, p.forward)
 	} else {
 		var err *RowError
 		if total, err = p.scatter(s, r, dst, x); err != nil {
@@ -114,7 +114,8 @@ func (p *pass[E, F]) gradient(s *scan, r int64, lse, entropy float64) *RowError 
 		}
 	}
 	total *= scale
-	if whole := p.o.total(p.x.Vocab) == p.x.Vocab; !(total < 1.1) || whole && total < 0.9 {
+	whole := p.o.total(p.x.Vocab) == p.x.Vocab
+	if !p.forward && (!(total < 1.1) || whole && total < 0.9) {
 		if math.IsNaN(total) {
 			return &RowError{r, "Logits", -1, total, "a logit is NaN or +Inf"}
 		}
@@ -126,21 +127,22 @@ func (p *pass[E, F]) gradient(s *scan, r int64, lse, entropy float64) *RowError 
 	return nil
 }
 
-// multiply runs the kernel over a row and returns the sum of its powers.
-func multiply[E Element](s *scan, dst, x []E) (total float64) {
+// multiply runs the kernel over a row and returns the sum of its powers; of its own row
+// (see backwardKernel) that is not looked at.
+func multiply[E Element](s *scan, dst, x []E, own bool) (total float64) {
 	k := &s.backward
 	var buffer [pad]E
 	for done := 0; done < len(x); {
 		n := min(len(x)-done, callElements)
 		if n >= pad {
 			n &^= pad - 1
-			backwardKernel(tier, dst[done:done+n], x[done:done+n], k)
+			backwardKernel(tier, dst[done:done+n], x[done:done+n], own, k)
 		} else { // the end of the row
 			copy(buffer[:], x[done:])
 			for i := n; i < pad; i++ {
 				buffer[i] = negativeInfinity[E]()
 			}
-			backwardKernel(tier, buffer[:], buffer[:], k)
+			backwardKernel(tier, buffer[:], buffer[:], own, k)
 			copy(dst[done:], buffer[:n])
 		}
 		done += n
@@ -162,7 +164,7 @@ func (p *pass[E, F]) scatter(s *scan, r int64, dst, x []E) (total float64, err *
 	cleared := 0
 	for at := 0; at < len(ids); at += goBlock {
 		n := gather(buffer[:], x, ids[at:])
-		total += multiply(s, buffer[:n], buffer[:n])
+		total += multiply(s, buffer[:n], buffer[:n], false)
 		for i, id := range ids[at : at+n] {
 			clear(dst[cleared:id])
 			dst[id] = encode[E](buffer[i])

@@ -105,8 +105,8 @@ func testConvert[E Element](t *testing.T) {
 		s.backward.reference, s.backward.constant = 70, scale
 		dst, want := make([]E, len(x)), make([]float32, len(x))
 		fill(&s.backward.high, 9)
-		backwardKernel(tier, want, wide, &s.backward)
-		backwardKernel(tier, dst, x, &s.backward)
+		backwardKernel(tier, want, wide, false, &s.backward)
+		backwardKernel(tier, dst, x, false, &s.backward)
 		for i, w := range want {
 			require.Equal(t, encode[E](w), dst[i], "gradient %v of logit %v", w, wide[i])
 		}

@@ -49,8 +49,8 @@ type scan struct {
 
 func (s *scan) begin(temperature float64) {
 	s.temperature = temperature
-	s.forward.power = newPower(temperature, -125)
-	s.backward.power = newPower(temperature, -126)
+	s.forward.power = newPower(temperature)
+	s.backward.power = s.forward.power
 	fill(&s.backward.high, float32(2*temperature))
 }
 
@@ -110,10 +110,10 @@ func (k *forwardState) total(temperature float64, squares bool) Partial {
 		d := (v[3] + v[11]) + (v[7] + v[15])
 		return (a + c) + (b + d)
 	}
-	if tree(&k.sum) < 1e-30 { // masked ids alone, or as good as that
+	p := Partial{Max: float64(k.reference) / temperature, Sum: tree(&k.sum), Weighted: tree(&k.weighted) / temperature}
+	if p.Sum == 0 { // masked ids alone, or as good as that
 		return Partial{}
 	}
-	p := Partial{Max: float64(k.reference) / temperature, Sum: tree(&k.sum), Weighted: tree(&k.weighted) / temperature}
 	if squares {
 		p.Squares = tree(&k.squares)
 	}

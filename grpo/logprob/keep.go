@@ -33,8 +33,12 @@ func (s *segments) add(dst []float32, end int, reference float32, temperature fl
 func (s *segments) scale(dst []float32, lse, temperature, factor float64) {
 	from := 0
 	for _, g := range s.list[:s.count] {
-		scaleKernel(tier, dst[from:g.end], float32(factor*math.Exp(float64(g.reference)/temperature-lse)))
-		from = g.end
+		scale := float32(factor * math.Exp(float64(g.reference)/temperature-lse))
+		for from < g.end {
+			to := min(from+callElements, g.end)
+			scaleKernel(tier, dst[from:to], scale)
+			from = to
+		}
 	}
 }
 

@@ -11,16 +11,15 @@ import (
 // constants of _generate. Sixteen equal numbers stand where a vector is read.
 type power struct {
 	scale, scaleLow [16]float32 // c in two parts
-	low             [16]float32 // d below it is lifted to it: its power is 0, or 2^-125 in a forward kernel
+	low             [16]float32 // d below it is lifted to it: its power is 0
 }
 
-// newPower has the lowest d of exponent n.
-func newPower(temperature, n float64) (p power) {
+func newPower(temperature float64) (p power) {
 	c := math.Log2E / temperature
 	high := float32(c)
 	fill(&p.scale, high)
 	fill(&p.scaleLow, float32(c-float64(high)))
-	fill(&p.low, float32(n/c))
+	fill(&p.low, float32(-127/c))
 	return p
 }
 

@@ -115,7 +115,9 @@ func scaleKernel(tier simd.Tier, x []float32, factor float32) {
 // backwardKernel runs backwardGo's kernel over dst and x, of one length, a positive
 // multiple of pad. A dst apart from x is written past the caches where its alignment
 // lets it be.
-func backwardKernel[E Element](tier simd.Tier, dst, x []E, k *backwardState) {
+//
+// own says that a forward pass has just read x: k.total is then not wanted.
+func backwardKernel[E Element](tier simd.Tier, dst, x []E, own bool, k *backwardState) {
 	if tier == simd.Generic {
 		backwardPlain(dst, x, k)
 		return
@@ -123,26 +125,35 @@ func backwardKernel[E Element](tier simd.Tier, dst, x []E, k *backwardState) {
 	n, first := len(x), &k.scale[0]
 	wide := tier == simd.AVX512
 	stream := &dst[0] != &x[0] && uintptr(unsafe.Pointer(&dst[0]))%64 == 0
+	own = own && !stream
 	switch x := any(x).(type) {
 	case []float32:
-		dst := any(dst).([]float32)
+		d, p := &any(dst).([]float32)[0], &x[0]
 		switch {
+		case wide && own:
+			backwardAVX512F32Own(d, p, n, first)
 		case wide && stream:
-			backwardAVX512F32Stream(&dst[0], &x[0], n, first)
+			backwardAVX512F32Stream(d, p, n, first)
 		case wide:
-			backwardAVX512F32(&dst[0], &x[0], n, first)
+			backwardAVX512F32(d, p, n, first)
+		case own:
+			backwardAVX2F32Own(d, p, n, first)
 		case stream:
-			backwardAVX2F32Stream(&dst[0], &x[0], n, first)
+			backwardAVX2F32Stream(d, p, n, first)
 		default:
-			backwardAVX2F32(&dst[0], &x[0], n, first)
+			backwardAVX2F32(d, p, n, first)
 		}
 	case []BFloat16:
 		d, p := (*uint16)(&any(dst).([]BFloat16)[0]), (*uint16)(&x[0])
 		switch {
+		case wide && own:
+			backwardAVX512BF16Own(d, p, n, first)
 		case wide && stream:
 			backwardAVX512BF16Stream(d, p, n, first)
 		case wide:
 			backwardAVX512BF16(d, p, n, first)
+		case own:
+			backwardAVX2BF16Own(d, p, n, first)
 		case stream:
 			backwardAVX2BF16Stream(d, p, n, first)
 		default:
@@ -151,10 +162,14 @@ func backwardKernel[E Element](tier simd.Tier, dst, x []E, k *backwardState) {
 	case []Float16:
 		d, p := (*uint16)(&any(dst).([]Float16)[0]), (*uint16)(&x[0])
 		switch {
+		case wide && own:
+			backwardAVX512F16Own(d, p, n, first)
 		case wide && stream:
 			backwardAVX512F16Stream(d, p, n, first)
 		case wide:
 			backwardAVX512F16(d, p, n, first)
+		case own:
+			backwardAVX2F16Own(d, p, n, first)
 		case stream:
 			backwardAVX2F16Stream(d, p, n, first)
 		default:

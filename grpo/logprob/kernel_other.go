@@ -10,7 +10,7 @@ func forwardKernel[E Element](_ simd.Tier, x []E, k *forwardState, _ bool) int {
 	return forwardPlain(x, k)
 }
 
-func backwardKernel[E Element](_ simd.Tier, dst, x []E, k *backwardState) {
+func backwardKernel[E Element](_ simd.Tier, dst, x []E, _ bool, k *backwardState) {
 	backwardPlain(dst, x, k)
 }
 

@@ -34,6 +34,11 @@ func backwardAVX512F32(dst *float32, x *float32, n int, k *float32)
 //go:noescape
 func backwardAVX512F32Stream(dst *float32, x *float32, n int, k *float32)
 
+// backwardAVX512F32Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+//
+//go:noescape
+func backwardAVX512F32Own(dst *float32, x *float32, n int, k *float32)
+
 // forwardAVX512BF16 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -63,6 +68,11 @@ func backwardAVX512BF16(dst *uint16, x *uint16, n int, k *float32)
 //
 //go:noescape
 func backwardAVX512BF16Stream(dst *uint16, x *uint16, n int, k *float32)
+
+// backwardAVX512BF16Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+//
+//go:noescape
+func backwardAVX512BF16Own(dst *uint16, x *uint16, n int, k *float32)
 
 // forwardAVX512F16 is forwardGo for n logits, a multiple of 64.
 //
@@ -94,12 +104,17 @@ func backwardAVX512F16(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX512F16Stream(dst *uint16, x *uint16, n int, k *float32)
 
-// forwardAVX512F32Keep is forwardGo, with e kept in dst (0 where d is clamped), for n logits, a multiple of 64.
+// backwardAVX512F16Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+//
+//go:noescape
+func backwardAVX512F16Own(dst *uint16, x *uint16, n int, k *float32)
+
+// forwardAVX512F32Keep is forwardGo, with e kept in dst, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32Keep(dst *float32, x *float32, n int, k *float32) (done int)
 
-// forwardAVX512F32WholeKeep is forwardGo, with e kept in dst (0 where d is clamped), for n logits, a multiple of 64.
+// forwardAVX512F32WholeKeep is forwardGo, with e kept in dst, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32WholeKeep(dst *float32, x *float32, n int, k *float32) (done int)
@@ -144,6 +159,11 @@ func backwardAVX2F32(dst *float32, x *float32, n int, k *float32)
 //go:noescape
 func backwardAVX2F32Stream(dst *float32, x *float32, n int, k *float32)
 
+// backwardAVX2F32Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+//
+//go:noescape
+func backwardAVX2F32Own(dst *float32, x *float32, n int, k *float32)
+
 // forwardAVX2BF16 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -173,6 +193,11 @@ func backwardAVX2BF16(dst *uint16, x *uint16, n int, k *float32)
 //
 //go:noescape
 func backwardAVX2BF16Stream(dst *uint16, x *uint16, n int, k *float32)
+
+// backwardAVX2BF16Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+//
+//go:noescape
+func backwardAVX2BF16Own(dst *uint16, x *uint16, n int, k *float32)
 
 // forwardAVX2F16 is forwardGo for n logits, a multiple of 64.
 //
@@ -204,12 +229,17 @@ func backwardAVX2F16(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX2F16Stream(dst *uint16, x *uint16, n int, k *float32)
 
-// forwardAVX2F32Keep is forwardGo, with e kept in dst (0 where d is clamped), for n logits, a multiple of 64.
+// backwardAVX2F16Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+//
+//go:noescape
+func backwardAVX2F16Own(dst *uint16, x *uint16, n int, k *float32)
+
+// forwardAVX2F32Keep is forwardGo, with e kept in dst, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX2F32Keep(dst *float32, x *float32, n int, k *float32) (done int)
 
-// forwardAVX2F32WholeKeep is forwardGo, with e kept in dst (0 where d is clamped), for n logits, a multiple of 64.
+// forwardAVX2F32WholeKeep is forwardGo, with e kept in dst, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX2F32WholeKeep(dst *float32, x *float32, n int, k *float32) (done int)

@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -19,8 +20,9 @@ func main() {
 					m.forward(e, whole, squares, false)
 				}
 			}
-			m.backward(e, false)
-			m.backward(e, true)
+			for _, kind := range []string{"", "Stream", "Own"} {
+				m.backward(e, kind)
+			}
 		}
 		m.forward(elements[0], false, false, true)
 		m.forward(elements[0], true, false, true)
@@ -32,15 +34,17 @@ func main() {
 
 // A machine is a set of vector instructions.
 type machine struct {
-	name  string
-	bytes int // in a register
-	accs  int // accumulators of each sum, and registers in one turn of the loop
-	block int // elements between two foldings into float64
+	set      string
+	bytes    int // in a register
+	accs     int // accumulators of each sum, and registers in one turn of the loop
+	together int // registers whose powers are made side by side
+	block    int // elements between two foldings into float64
+	powers
 }
 
 var (
-	avx512 = machine{"AVX512", 64, 4, 512}
-	avx2   = machine{"AVX2", 32, 2, 128}
+	avx512 = machine{"AVX512", 64, 4, 2, 1024, thirtyTwo}
+	avx2   = machine{"AVX2", 32, 2, 2, 128, eight}
 )
 
 func (m machine) lanes() int { return m.bytes / 4 }
@@ -51,6 +55,13 @@ func (m machine) vec() VecVirtual {
 		return ZMM()
 	}
 	return YMM()
+}
+
+func (m machine) vecs(n int) (v []VecVirtual) {
+	for range n {
+		v = append(v, m.vec())
+	}
+	return v
 }
 
 // half is a register of half the width.
@@ -153,11 +164,11 @@ func (m machine) store(e element, v VecVirtual, p Mem, stream bool) {
 		odd, h := m.vec(), m.half()
 		VPSRLD(U8(16), v, odd)
 		if m.bytes == 64 {
-			VPANDD(m.constant("one"), odd, odd)
+			VPANDD(global("one"), odd, odd)
 		} else {
-			VPAND(m.constant("one"), odd, odd)
+			VPAND(global("one"), odd, odd)
 		}
-		VPADDD(m.constant("half"), v, v)
+		VPADDD(global("half"), v, v)
 		VPADDD(odd, v, v)
 		VPSRLD(U8(16), v, v)
 		if m.bytes == 64 {
@@ -182,97 +193,121 @@ func (m machine) storeHalf(h VecVirtual, p Mem, stream bool) {
 	}
 }
 
-// Coefficients for |f| <= 1/2, from the highest degree down, minimax for the relative
-// error and rounded to float32.
+// powers are constants of 2^(i + k/2^bits + f) = 2^i table[k] (1 + f (c1 + f (c2 + ...))).
+type powers struct {
+	bits       int
+	table      []uint32 // 2^(k/2^bits) to float32, less k at the place where its index is added
+	polynomial []uint32 // ..., c2, c1
+}
+
+// newPowers takes coefficients for |f| <= 2^-bits/2, minimax for the relative error of
+// the power, and rounded to float32. A power is exactly 1 at 0, and exactly 0 at -127.
+func newPowers(bits int, polynomial ...uint32) powers {
+	p := powers{bits: bits, polynomial: polynomial}
+	for k := range uint32(1 << bits) {
+		v := math.Float32bits(float32(math.Exp2(float64(k) / float64(int(1)<<bits))))
+		p.table = append(p.table, v-k<<(23-bits))
+	}
+	return p
+}
+
+// Errors of the polynomials: 5.4e-8 and 2.6e-8.
 var (
-	// 2^f, exactly 1 at 0. The error lies between -1.7e-7 and 1.1e-8; most of it is
-	// common to a row, where a softmax cancels it.
-	forwardPolynomial = []uint32{0x3aae0467, 0x3c1e8635, 0x3d635b72, 0x3e75fc8a, 0x3f317214, 0x3f800000}
-	// 2 * 2^f, exactly 2 at 0, within 5.3e-9.
-	backwardPolynomial = []uint32{0x39a608f6, 0x3b2fdbef, 0x3c9d90c6, 0x3de356d8, 0x3ef5fdf3, 0x3fb17219, 0x40000000}
+	thirtyTwo = newPowers(5, 0x3e75ff55, 0x3f3172c4)
+	eight     = newPowers(3, 0x3d635847, 0x3e76061b, 0x3f317218)
 )
 
-var table = map[string]Mem{}
-
-func constants() {
-	add := func(name string, bits uint32) {
-		table[name] = GLOBL(name, RODATA|NOPTR)
-		for i := range 16 {
-			DATA(4*i, U32(bits))
-		}
-	}
-	add("magic", 0x4b400000)      // 1.5 * 2^23: adding it rounds to an integer n and leaves n in the low bits
-	add("magicTwice", 0x4b40007e) // this one n + 126
-	add("one", 1)
-	add("half", 0x7fff)
-	add("high", 0xffff0000)
-	for i, c := range forwardPolynomial {
-		add(fmt.Sprintf("f%d", i), c)
-	}
-	for i, c := range backwardPolynomial {
-		add(fmt.Sprintf("b%d", i), c)
+func globals(name string, values func(i int) uint32) {
+	GLOBL(name, RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, U32(values(i)))
 	}
 }
 
-func (m machine) constant(name string) Mem { return table[name] }
+func constants() {
+	same := func(name string, v uint32) { globals(name, func(int) uint32 { return v }) }
+	for _, p := range []powers{thirtyTwo, eight} {
+		// 1.5 * 2^(23-bits): adding it rounds to a multiple of 2^-bits, which is then in the low bits.
+		same(p.name("magic"), math.Float32bits(float32(math.Ldexp(1.5, 23-p.bits))))
+		for i := 0; i < len(p.table); i += 16 {
+			globals(p.name(fmt.Sprint("table", i)), func(j int) uint32 { return p.table[(i+j)%len(p.table)] })
+		}
+		for i, c := range p.polynomial {
+			same(p.name(fmt.Sprint("c", len(p.polynomial)-i)), c)
+		}
+	}
+	same("one", 1)
+	same("half", 0x7fff)
+	same("high", 0xffff0000)
+}
+
+func (p powers) name(s string) string { return fmt.Sprint(s, "_", 1<<p.bits) }
+
+func global(name string) Mem { return NewDataAddr(NewStaticSymbol(name), 0) }
 
 // power holds the constants of 2^(d c).
 type power struct {
 	machine
 	scale, scaleLow, low, magic Op // scaleLow nil: c is one float32
 	high                        Op // mask of a float32's upper half
-	c                           []Op
-	product                     bool
+	table, c                    []Op
 }
 
-// A method is how a kernel makes a power.
-type method int
-
-const (
-	add   method = iota // n is added to the exponent; a clamped d gives 2^-125
-	twice               // with the better polynomial, times 2^(n-1), made of n + 126: exactly 0 at -126/c
-)
-
-func (m machine) power(state Register, whole bool, how method) power {
-	p := power{machine: m, product: how != add}
+func (m machine) power(state Register, whole bool) power {
+	p := power{machine: m}
 	p.scale = m.keep(Mem{Base: state, Disp: scaleAt})
 	if whole {
 		p.scaleLow = m.keep(Mem{Base: state, Disp: scaleLowAt})
 	}
 	p.low = m.keep(Mem{Base: state, Disp: lowAt})
-	p.magic = m.keep(m.constant([]string{"magic", "magicTwice"}[how]))
-	letter, polynomial := "f", forwardPolynomial
-	if how == twice {
-		letter, polynomial = "b", backwardPolynomial
+	p.magic = m.keep(global(m.name("magic")))
+	for i := 0; i < len(m.powers.table); i += 16 {
+		p.table = append(p.table, m.keep(global(m.powers.name(fmt.Sprint("table", i)))))
 	}
-	for i := range polynomial {
-		p.c = append(p.c, m.keep(m.constant(fmt.Sprint(letter, i))))
+	for i := range m.polynomial {
+		p.c = append(p.c, m.keep(global(m.powers.name(fmt.Sprint("c", len(m.polynomial)-i)))))
 	}
 	return p
 }
 
-// exp returns 2^(d c): the integer n next to d c and the fraction f that is left, from
-// the exact product; a polynomial; and n brought to the exponent.
-func (p power) exp(d VecVirtual) VecVirtual {
-	t, f, y := p.vec(), p.vec(), p.vec()
-	VMOVAPS(p.magic, t)
-	VFMADD231PS(p.scale, d, t)
-	VSUBPS(p.magic, t, f)
-	VFMSUB231PS(p.scale, d, f)
+// exp returns 2^(d c) of each d: t is the multiple of 2^-bits next to d c, f what is
+// left, from the exact product. The first steps are taken for all of them side by side,
+// because a processor looks ahead only so far.
+func (p power) exp(d ...VecVirtual) (t []VecVirtual) {
+	t = p.vecs(len(d))
+	f := p.vecs(len(d))
+	for j := range d {
+		VMOVAPS(p.magic, t[j])
+		VFMADD231PS(p.scale, d[j], t[j])
+	}
+	for j := range d {
+		VSUBPS(p.magic, t[j], f[j])
+	}
+	for j := range d {
+		VFMSUB231PS(p.scale, d[j], f[j])
+	}
 	if p.scaleLow != nil {
-		VFMADD231PS(p.scaleLow, d, f)
+		for j := range d {
+			VFMADD231PS(p.scaleLow, d[j], f[j])
+		}
 	}
-	VMOVAPS(p.c[0], y)
-	for _, c := range p.c[1:] {
-		VFMADD213PS(c, f, y)
+	for j := range d {
+		i, r := p.vec(), p.vec()
+		VPSLLD(U8(23-p.bits), t[j], i)
+		if p.bytes == 64 {
+			VPERMI2PS(p.table[1], p.table[0], t[j])
+		} else {
+			VPERMPS(p.table[0], t[j], t[j])
+		}
+		VPADDD(i, t[j], t[j])
+		VMOVAPS(p.c[0], r)
+		for _, c := range p.c[1:] {
+			VFMADD213PS(c, f[j], r)
+		}
+		VMULPS(t[j], f[j], f[j])
+		VFMADD231PS(r, f[j], t[j])
 	}
-	VPSLLD(U8(23), t, t)
-	if p.product {
-		VMULPS(t, y, y)
-	} else {
-		VPADDD(t, y, y)
-	}
-	return y
+	return t
 }
 
 // clampLow keeps NaN: the data is the last operand.
@@ -286,20 +321,6 @@ func (p power) clampLow(d VecVirtual) {
 	VMAXPS(d, p.low, d)
 }
 
-// unclamped is y, or 0 where d is at the lowest; NaN is not (0x16: not less or equal).
-func (m machine) unclamped(p power, y, d VecVirtual) VecVirtual {
-	z := m.vec()
-	if m.bytes == 64 {
-		mask := K()
-		VCMPPS(U8(0x16), p.low, d, mask)
-		VMOVAPS_Z(y, mask, z)
-	} else {
-		VCMPPS(U8(0x16), p.low, d, z)
-		VANDPS(y, z, z)
-	}
-	return z
-}
-
 const ahead = 8 << 10 // bytes that a prefetch runs ahead of the loads
 
 func prefetch(x Register, bytes int) {
@@ -311,7 +332,7 @@ func prefetch(x Register, bytes int) {
 // forward is named by what it does: with c in two parts (whole), with the sum of
 // squares, and with the powers kept in dst.
 func (m machine) forward(e element, whole, squares, keep bool) {
-	name := "forward" + m.name + e.name
+	name := "forward" + m.set + e.name
 	if whole {
 		name += "Whole"
 	}
@@ -321,7 +342,7 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	signature, like := "func(x %s, n int, k *float32) (done int)", "forwardGo"
 	if keep {
 		name += "Keep"
-		signature, like = "func(dst, x %s, n int, k *float32) (done int)", "forwardGo, with e kept in dst (0 where d is clamped),"
+		signature, like = "func(dst, x %s, n int, k *float32) (done int)", "forwardGo, with e kept in dst,"
 	}
 	TEXT(name, NOSPLIT, fmt.Sprintf(signature, e.pointer))
 	Pragma("noescape")
@@ -347,9 +368,9 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	reference := m.broadcast(Mem{Base: k, Disp: referenceAt})
 	top := m.vec()
 	VMOVAPS(reference, top)
-	p := m.power(k, whole, add)
+	p := m.power(k, whole)
 	if e.name == "BF16" {
-		p.high = m.keep(m.constant("high"))
+		p.high = m.keep(global("high"))
 	}
 	accs := make([][]VecVirtual, len(sums))
 	for s := range accs {
@@ -383,59 +404,71 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	CMOVQLT(n, left)
 	SUBQ(left, n)
 	ADDQ(left, done)
-	for _, acc := range accs {
-		for _, v := range acc {
-			m.clear(v)
-		}
-	}
 	if keep {
 		Comment("Nothing is overwritten before the limit is known to hold.")
 		ahead, count := GP64(), GP64()
 		MOVQ(x, ahead)
 		MOVQ(left, count)
+		tops := accs[0] // not in use yet
+		for _, v := range tops {
+			VMOVAPS(top, v)
+		}
 		Label("look")
-		for i := range m.accs {
-			see(m.load(e, at(ahead, i)))
+		for i, v := range tops {
+			VMAXPS(v, m.load(e, at(ahead, i)), v) // a NaN leaves v as it is
 		}
 		ADDQ(U32(m.turn()*e.bytes), ahead)
 		SUBQ(U8(m.turn()), count)
 		JNZ(LabelRef("look"))
+		for _, v := range tops {
+			see(v)
+		}
 		check()
 	}
 
+	for _, acc := range accs {
+		for _, v := range acc {
+			m.clear(v)
+		}
+	}
 	Label("turn")
 	prefetch(x, m.turn()*e.bytes)
-	var odd VecVirtual
-	for i := range m.accs {
-		var d VecVirtual
-		switch {
-		case e.name != "BF16":
-			d = m.load(e, at(x, i))
-		case i%2 == 0: // one register holds two: those at even places, then those at odd ones
-			d, odd = m.vec(), m.vec()
-			VMOVUPS(at(x, i), odd)
-			VPSLLD(U8(16), odd, d)
-			if m.bytes == 64 {
-				VPANDD(p.high, odd, odd)
-			} else {
-				VPAND(p.high, odd, odd)
+	for from := 0; from < m.accs; from += m.together {
+		d := m.vecs(m.together)
+		for i, v := range d {
+			i += from
+			switch {
+			case e.name != "BF16":
+				d[i-from] = m.load(e, at(x, i))
+			case i%2 == 0: // one register holds two: those at even places, then those at odd ones
+				odd := d[i-from+1]
+				VMOVUPS(at(x, i), odd)
+				VPSLLD(U8(16), odd, v)
+				if m.bytes == 64 {
+					VPANDD(p.high, odd, odd)
+				} else {
+					VPAND(p.high, odd, odd)
+				}
 			}
-		default:
-			d = odd
 		}
-		if !keep {
-			see(d)
+		for _, v := range d {
+			if !keep {
+				see(v)
+			}
+			VSUBPS(reference, v, v)
 		}
-		VSUBPS(reference, d, d)
-		p.clampLow(d)
-		y := p.exp(d)
-		if keep {
-			VMOVUPS(m.unclamped(p, y, d), at(dst, i))
+		for _, v := range d {
+			p.clampLow(v)
 		}
-		VADDPS(y, accs[0][i], accs[0][i])
-		VFMADD231PS(d, y, accs[1][i])
-		if squares {
-			VFMADD231PS(y, y, accs[2][i])
+		for i, y := range p.exp(d...) {
+			if keep {
+				VMOVUPS(y, at(dst, from+i))
+			}
+			VADDPS(y, accs[0][from+i], accs[0][from+i])
+			VFMADD231PS(d[i], y, accs[1][from+i])
+			if squares {
+				VFMADD231PS(y, y, accs[2][from+i])
+			}
 		}
 	}
 	ADDQ(U32(m.turn()*e.bytes), x)
@@ -476,62 +509,86 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	RET()
 }
 
-func (m machine) backward(e element, stream bool) {
-	name := "backward" + m.name + e.name
-	if stream {
-		name += "Stream"
-	}
+// backward comes as it is, past the caches (Stream), and for a row that has just been
+// read by a forward pass (Own), whose powers are known to be at most 1 and to sum to 1.
+func (m machine) backward(e element, kind string) {
+	name := "backward" + m.set + e.name + kind
+	own := kind == "Own"
 	TEXT(name, NOSPLIT, fmt.Sprintf("func(dst, x %s, n int, k *float32)", e.pointer))
 	Pragma("noescape")
-	Doc(name + " is backwardGo for n logits, a multiple of 64.")
+	if own {
+		Doc(name + " is backwardGo without total for n logits, a multiple of 64, none of them above k.high.")
+	} else {
+		Doc(name + " is backwardGo for n logits, a multiple of 64.")
+	}
 	dst := Load(Param("dst"), GP64())
 	x := Load(Param("x"), GP64())
 	n := Load(Param("n"), GP64())
 	k := Load(Param("k"), GP64())
 	reference := m.broadcast(Mem{Base: k, Disp: shiftAt})
 	a, b := m.broadcast(Mem{Base: k, Disp: constantAt}), m.broadcast(Mem{Base: k, Disp: slopeAt})
-	p := m.power(k, true, twice)
-	high := m.keep(Mem{Base: k, Disp: highAt})
-	sums := []VecVirtual{m.zero(), m.zero()}
+	p := m.power(k, false)
+	var high Op
+	var sums []VecVirtual
+	if !own {
+		high = m.keep(Mem{Base: k, Disp: highAt})
+		sums = []VecVirtual{m.zero(), m.zero()}
+	}
 
 	Label("turn")
 	prefetch(x, m.turn()*e.bytes)
-	for i := range m.accs {
-		at := i * m.lanes() * e.bytes
-		d := m.load(e, Mem{Base: x, Disp: at})
-		VSUBPS(reference, d, d)
-		p.clampLow(d)
-		if mem, ok := high.(Mem); ok {
-			c := m.vec()
-			VMOVUPS(mem, c)
-			VMINPS(d, c, d)
-		} else {
-			VMINPS(d, high, d)
+	for from := 0; from < m.accs; from += m.together {
+		d := m.vecs(m.together)
+		at := func(x Register, i int) Mem { return Mem{Base: x, Disp: (from + i) * m.lanes() * e.bytes} }
+		for i := range d {
+			d[i] = m.load(e, at(x, i))
+			VSUBPS(reference, d[i], d[i])
 		}
-		y := p.exp(d)
-		VADDPS(y, sums[i%2], sums[i%2])
-		VFMADD213PS(a, b, d)
-		VMULPS(y, d, d)
-		m.store(e, d, Mem{Base: dst, Disp: at}, stream)
+		for _, v := range d {
+			p.clampLow(v)
+			if !own {
+				m.clampHigh(high, v)
+			}
+		}
+		for i, y := range p.exp(d...) {
+			if !own {
+				VADDPS(y, sums[i%2], sums[i%2])
+			}
+			VFMADD213PS(a, b, d[i])
+			VMULPS(y, d[i], d[i])
+			m.store(e, d[i], at(dst, i), kind == "Stream")
+		}
 	}
 	ADDQ(U32(m.turn()*e.bytes), x)
 	ADDQ(U32(m.turn()*e.bytes), dst)
 	SUBQ(U8(m.turn()), n)
 	JNZ(LabelRef("turn"))
-	VADDPS(sums[1], sums[0], sums[0])
-	VMOVUPS(sums[0], Mem{Base: k, Disp: totalAt})
-	if stream {
+	if !own {
+		VADDPS(sums[1], sums[0], sums[0])
+		VMOVUPS(sums[0], Mem{Base: k, Disp: totalAt})
+	}
+	if kind == "Stream" {
 		SFENCE()
 	}
 	VZEROUPPER()
 	RET()
 }
 
+func (m machine) clampHigh(high Op, d VecVirtual) {
+	if mem, ok := high.(Mem); ok {
+		c := m.vec()
+		VMOVUPS(mem, c)
+		VMINPS(d, c, d)
+		return
+	}
+	VMINPS(d, high, d)
+}
+
 // read is what the machine's memory gives: a ceiling for benchmarks.
 func (m machine) read() {
-	TEXT("read"+m.name, NOSPLIT, "func(x *float32, n int) float32")
+	TEXT("read"+m.set, NOSPLIT, "func(x *float32, n int) float32")
 	Pragma("noescape")
-	Doc("read" + m.name + " adds n numbers, a multiple of 64, as fast as memory gives them: a ceiling for benchmarks.")
+	Doc("read" + m.set + " adds n numbers, a multiple of 64, as fast as memory gives them: a ceiling for benchmarks.")
 	x := Load(Param("x"), GP64())
 	n := Load(Param("n"), GP64())
 	sums := []VecVirtual{m.zero(), m.zero(), m.zero(), m.zero()}
@@ -552,9 +609,9 @@ func (m machine) read() {
 }
 
 func (m machine) scale() {
-	TEXT("scale"+m.name, NOSPLIT, "func(x *float32, n int, factor float32)")
+	TEXT("scale"+m.set, NOSPLIT, "func(x *float32, n int, factor float32)")
 	Pragma("noescape")
-	Doc("scale" + m.name + " is scaleGo for n numbers, a multiple of 64; also a ceiling for benchmarks.")
+	Doc("scale" + m.set + " is scaleGo for n numbers, a multiple of 64; also a ceiling for benchmarks.")
 	x := Load(Param("x"), GP64())
 	n := Load(Param("n"), GP64())
 	at, err := Param("factor").Resolve()
