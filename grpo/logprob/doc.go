@@ -30,8 +30,9 @@
 //     last bit for any split into chunks and any number of workers, on one tier of
 //     instructions (AVX-512, AVX2, plain Go). Tiers agree to the accuracy below.
 //  2. lse and entropy are within 4e-7 relative or 1e-6 absolute of float64. The
-//     gradient of float32 logits is within 3e-7 max(1, (|g| + 8|e|)/T) absolute; of
-//     16-bit logits it is rounded once more, to nearest even.
+//     gradient of float32 logits is within 3e-7 absolute for |g| <= T and |e| <= T/8,
+//     and within 3e-7 max(|g|, 8|e|)/T beyond; of 16-bit logits it is rounded once
+//     more, to nearest even.
 //  3. A logit of -Inf is a masked id: probability 0, no part in the entropy, gradient
 //  0. A target there has log-probability -Inf, about which the objective decides.
 //     An id outside of a Support is treated the same way.

@@ -61,73 +61,127 @@ type backwardState struct {
 // A kernel works on multiples of pad elements; goBlock is what plain Go takes at once.
 const pad, goBlock = 64, 512
 
-// exp2 is 2^y for y in [-1023, 1023], and 0 at -1023: the kernels' polynomial, in
-// float64, where plain Go loses no time by it and needs no care with rounding.
-func exp2(y float64) float64 {
-	const magic = 0x1.8p52 + 1023 // adding it rounds to an integer n and leaves n + 1023 in the low bits
-	t := y + magic
-	f := y - (t - magic)
-	p := 0x1.4c11ecp-13*f + 0x1.5fb7dep-10
-	p = p*f + 0x1.3b218cp-7
-	p = p*f + 0x1.c6adbp-5
-	p = p*f + 0x1.ebfbe6p-3
-	p = p*f + 0x1.62e432p-1
-	p = p*f + 1
-	return p * math.Float64frombits(math.Float64bits(t)<<52)
+// plain is the table of plain Go: 2^(k/1024), less k at the place where its index is
+// added.
+var plain = func() (table [1024]uint64) {
+	root := 2.0
+	for i := range table {
+		table[i] = math.Float64bits(1)
+	}
+	for bit := 512; bit > 0; bit /= 2 { // products of square roots: the same bits on every machine
+		root = math.Sqrt(root)
+		for i := range table {
+			if i&bit != 0 {
+				table[i] = math.Float64bits(math.Float64frombits(table[i]) * root)
+			}
+		}
+	}
+	for i := range table {
+		table[i] -= uint64(i) << 42
+	}
+	return table
+}()
+
+// exp2 is 2^(u/1024) for u in [-1023*1024, 1023*1024], within 6e-8, and exactly 0 at the
+// lower end. In float64 the reduction needs no care, and Go loses no time by it;
+// conversions keep compilers from fusing, so that every machine has the same bits.
+func exp2(u float64) float64 {
+	const magic = 0x1.8p52 // adding it rounds to an integer, which is then in the low bits
+	t := u + magic
+	f := u - (t - magic)
+	bits := math.Float64bits(t)
+	y := math.Float64frombits(plain[bits%1024] + bits<<42)
+	return y + float64(y*float64(f*(math.Ln2/1024)))
+}
+
+// plainPower is the factor and the largest s of 2^(s factor/1024) for s = reference - x.
+func (p *power) plainPower() (factor float64, most float32) {
+	factor = -1024 * (float64(p.scale[0]) + float64(p.scaleLow[0]))
+	return factor, float32(-1023 * 1024 / factor)
 }
 
 // forwardGo adds a block's sums to k until a block has a logit above k.limit, and
 // returns how many elements it has counted.
-func forwardGo(x []float32, k *forwardState) (done int) {
+func forwardGo(x []float32, k *forwardState, squares bool) (done int) {
 	k.sum, k.weighted, k.squares = [16]float64{}, [16]float64{}, [16]float64{}
-	c := float64(k.scale[0]) + float64(k.scaleLow[0])
-	low, reference, top := -1023/c, float64(k.reference), k.reference
 	for done < len(x) {
 		block := x[done:min(done+goBlock, len(x))]
-		var sum, weighted, squares float64
-		for _, v := range block {
-			if v > top {
-				top = v
+		if !blockGo(block, k, squares) {
+			top := k.top[0]
+			for _, v := range x[:done+len(block)] {
+				if v > top {
+					top = v
+				}
 			}
-			d := float64(v) - reference
-			if d < low {
-				d = low
-			}
-			e := exp2(d * c)
-			sum += e
-			weighted += e * d
-			squares += e * e
-		}
-		if top > k.limit {
 			fill(&k.top, top)
 			return done
 		}
-		k.sum[0] += sum
-		k.weighted[0] += weighted
-		k.squares[0] += squares
 		done += len(block)
 	}
 	return done
 }
 
+// blockGo adds the sums of one block, unless a logit is above k.limit.
+func blockGo(x []float32, k *forwardState, squares bool) bool {
+	factor, most := k.plainPower()
+	reference, limit := k.reference, k.limit
+	var sum, weighted, square float64
+	if squares {
+		for _, v := range x {
+			if v > limit {
+				return false
+			}
+			s := reference - v
+			if s > most {
+				continue
+			}
+			d := float64(s)
+			y := exp2(d * factor)
+			sum += y
+			weighted -= float64(y * d)
+			square += float64(y * y)
+		}
+	} else { // the same without squares, a tenth faster
+		for _, v := range x {
+			if v > limit {
+				return false
+			}
+			s := reference - v
+			if s > most {
+				continue
+			}
+			d := float64(s)
+			y := exp2(d * factor)
+			sum += y
+			weighted -= float64(y * d)
+		}
+	}
+	k.sum[0] += sum
+	k.weighted[0] += weighted
+	k.squares[0] += square
+	return true
+}
+
 // backwardGo writes dst = e (constant + slope d). dst may be x.
 func backwardGo(dst, x []float32, k *backwardState) {
-	c := float64(k.scale[0]) + float64(k.scaleLow[0])
-	low, high, reference := -1023/c, float64(k.high[0]), float64(k.reference)
-	constant, slope := float64(k.constant), float64(k.slope)
+	factor, most := k.plainPower()
+	reference, least := k.reference, -k.high[0]
+	constant, slope := float64(k.constant), -float64(k.slope)
 	var total float64
 	dst = dst[:len(x)]
 	for i, v := range x {
-		d := float64(v) - reference
-		if d < low {
-			d = low
+		s := reference - v
+		if s > most {
+			dst[i] = 0
+			continue
 		}
-		if d > high {
-			d = high
+		if s < least {
+			s = least
 		}
-		e := exp2(d * c)
+		d := float64(s)
+		e := exp2(d * factor)
 		total += e
-		dst[i] = float32(e * (constant + slope*d))
+		dst[i] = float32(e * (constant + float64(slope*d)))
 	}
 	k.total = [16]float32{float32(total)}
 }
@@ -140,25 +194,25 @@ func scaleGo(x []float32, factor float32) {
 }
 
 // forwardPlain is forwardGo for any element.
-func forwardPlain[E Element](x []E, k *forwardState) int {
+func forwardPlain[E Element](x []E, k *forwardState, squares bool) int {
 	if x, ok := any(x).([]float32); ok {
-		return forwardGo(x, k)
+		return forwardGo(x, k, squares)
 	}
 	var buffer [goBlock]float32
-	var sum, weighted, squares float64
+	var sum, weighted, square float64
 	done := 0
 	for done < len(x) {
 		block := x[done:min(done+goBlock, len(x))]
 		decodeAll(buffer[:], block)
-		if forwardGo(buffer[:len(block)], k) < len(block) {
+		if forwardGo(buffer[:len(block)], k, squares) < len(block) {
 			break
 		}
 		sum += k.sum[0]
 		weighted += k.weighted[0]
-		squares += k.squares[0]
+		square += k.squares[0]
 		done += len(block)
 	}
-	k.sum[0], k.weighted[0], k.squares[0] = sum, weighted, squares
+	k.sum[0], k.weighted[0], k.squares[0] = sum, weighted, square
 	return done
 }
 

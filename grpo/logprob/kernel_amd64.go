@@ -14,7 +14,7 @@ import (
 // is a positive multiple of pad. Without squares those sums are not made.
 func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bool) int {
 	if tier == simd.Generic {
-		return forwardPlain(x, k)
+		return forwardPlain(x, k, squares)
 	}
 	n, first := len(x), &k.scale[0]
 	wide, whole := tier == simd.AVX512, k.needsLow()

@@ -6,8 +6,8 @@ import "github.com/grouprl/grouprl/internal/simd"
 
 // Other architectures run plain Go: a kernel for them would be one that no test has run.
 
-func forwardKernel[E Element](_ simd.Tier, x []E, k *forwardState, _ bool) int {
-	return forwardPlain(x, k)
+func forwardKernel[E Element](_ simd.Tier, x []E, k *forwardState, squares bool) int {
+	return forwardPlain(x, k, squares)
 }
 
 func backwardKernel[E Element](_ simd.Tier, dst, x []E, _ bool, k *backwardState) {

@@ -263,7 +263,7 @@ TEXT ·forwardAVX512F32(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -384,7 +384,7 @@ turn:
 
 stop:
 	VMOVUPS Z9, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -421,7 +421,7 @@ TEXT ·forwardAVX512F32Squares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -560,7 +560,7 @@ turn:
 
 stop:
 	VMOVUPS Z13, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -596,7 +596,7 @@ TEXT ·forwardAVX512F32Whole(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -721,7 +721,7 @@ turn:
 
 stop:
 	VMOVUPS Z9, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -759,7 +759,7 @@ TEXT ·forwardAVX512F32WholeSquares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -902,7 +902,7 @@ turn:
 
 stop:
 	VMOVUPS Z13, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -1259,7 +1259,7 @@ TEXT ·forwardAVX512BF16(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -1380,7 +1380,7 @@ turn:
 
 stop:
 	VMOVUPS Z9, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -1418,7 +1418,7 @@ TEXT ·forwardAVX512BF16Squares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -1557,7 +1557,7 @@ turn:
 
 stop:
 	VMOVUPS Z13, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -1594,7 +1594,7 @@ TEXT ·forwardAVX512BF16Whole(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -1719,7 +1719,7 @@ turn:
 
 stop:
 	VMOVUPS Z9, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -1758,7 +1758,7 @@ TEXT ·forwardAVX512BF16WholeSquares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -1901,7 +1901,7 @@ turn:
 
 stop:
 	VMOVUPS Z13, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -2335,7 +2335,7 @@ TEXT ·forwardAVX512F16(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -2454,7 +2454,7 @@ turn:
 
 stop:
 	VMOVUPS Z9, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -2491,7 +2491,7 @@ TEXT ·forwardAVX512F16Squares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -2628,7 +2628,7 @@ turn:
 
 stop:
 	VMOVUPS Z13, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -2664,7 +2664,7 @@ TEXT ·forwardAVX512F16Whole(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -2787,7 +2787,7 @@ turn:
 
 stop:
 	VMOVUPS Z9, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -2825,7 +2825,7 @@ TEXT ·forwardAVX512F16WholeSquares(SB), NOSPLIT, $0-32
 block:
 	TESTQ   CX, CX
 	JLE     end
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	CMPQ    CX, SI
 	CMOVQLT CX, SI
 	SUBQ    SI, CX
@@ -2966,7 +2966,7 @@ turn:
 
 stop:
 	VMOVUPS Z13, 576(DX)
-	MOVQ    $0x00000400, SI
+	MOVQ    $0x00000200, SI
 	DECQ    BX
 	NEGQ    SI
 	ANDQ    SI, BX
@@ -3329,7 +3329,7 @@ TEXT ·forwardAVX512F32Keep(SB), NOSPLIT, $0-40
 block:
 	TESTQ   DX, DX
 	JLE     end
-	MOVQ    $0x00000400, DI
+	MOVQ    $0x00000200, DI
 	CMPQ    DX, DI
 	CMOVQLT DX, DI
 	SUBQ    DI, DX
@@ -3476,7 +3476,7 @@ turn:
 
 stop:
 	VMOVUPS Z5, 576(BX)
-	MOVQ    $0x00000400, DI
+	MOVQ    $0x00000200, DI
 	DECQ    SI
 	NEGQ    DI
 	ANDQ    DI, SI
@@ -3513,7 +3513,7 @@ TEXT ·forwardAVX512F32WholeKeep(SB), NOSPLIT, $0-40
 block:
 	TESTQ   DX, DX
 	JLE     end
-	MOVQ    $0x00000400, DI
+	MOVQ    $0x00000200, DI
 	CMPQ    DX, DI
 	CMOVQLT DX, DI
 	SUBQ    DI, DX
@@ -3664,7 +3664,7 @@ turn:
 
 stop:
 	VMOVUPS Z5, 576(BX)
-	MOVQ    $0x00000400, DI
+	MOVQ    $0x00000200, DI
 	DECQ    SI
 	NEGQ    DI
 	ANDQ    DI, SI

@@ -43,7 +43,7 @@ type machine struct {
 }
 
 var (
-	avx512 = machine{"AVX512", 64, 4, 2, 1024, thirtyTwo}
+	avx512 = machine{"AVX512", 64, 4, 2, 512, thirtyTwo}
 	avx2   = machine{"AVX2", 32, 2, 2, 128, eight}
 )
 
