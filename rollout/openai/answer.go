@@ -25,7 +25,6 @@ type answer struct {
 
 // choice is one completion as far as it has come.
 type choice struct {
-	seen      bool
 	text      strings.Builder
 	reasoning strings.Builder
 	ids       []int32 // nil: none given
@@ -66,10 +65,16 @@ func (a *answer) parse(body []byte) error {
 	if len(w.Choices) != len(a.choices) {
 		return &CountError{"choices", len(w.Choices), len(a.choices)}
 	}
+	seen := make([]bool, len(a.choices))
 	for i := range w.Choices {
-		if index := w.Choices[i].Index; index >= 0 && index < len(a.choices) && a.choices[index].seen {
+		index := w.Choices[i].Index
+		if index < 0 || index >= len(seen) {
+			return &CountError{"as the index of a choice", index, len(seen) - 1}
+		}
+		if seen[index] {
 			return &AnswerError{fmt.Sprintf("choice %d comes twice", index)}
 		}
+		seen[index] = true
 	}
 	return a.add(&w)
 }
@@ -100,7 +105,6 @@ func (a *answer) parseNative(body []byte) error {
 		if n.Meta == nil {
 			return &AnswerError{"no meta_info"}
 		}
-		c.seen = true
 		c.text.WriteString(n.Text)
 		c.ids, c.prompt, c.finish = n.IDs, n.PromptIDs, n.Meta.Finish.Type
 		if n.Meta.Output != nil {
@@ -187,7 +191,6 @@ func (a *answer) add(w *wire) error {
 		if c.finish != "" && (from.Text != "" || from.Delta.Content != "" || len(from.IDs) > 0) {
 			return &AnswerError{fmt.Sprintf("choice %d goes on behind its end", from.Index)}
 		}
-		c.seen = true
 		before := len(c.logProbs)
 		if c.ids != nil {
 			before = len(c.ids)

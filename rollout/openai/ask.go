@@ -55,7 +55,9 @@ func try[T any](ctx context.Context, g *Generator, q *question, once func(ctx co
 			release()
 			return none, err
 		}
+		end := g.pool.probeBeside(ctx)
 		result, err := once(ctx, s, id)
+		end()
 		over := ctx.Err() != nil
 		g.pool.give(s, q.tokens, err, !over)
 		release()

@@ -28,8 +28,8 @@ type server struct {
 	busy    time.Time     // it wants no request before: Retry-After
 }
 
-// pool chooses servers. It has no goroutine: a server that is down is asked for its
-// health by the next call that could use it, once its time has come.
+// pool chooses servers. It has no goroutine of its own: a server that is down is
+// asked for its health by the next call, once its time has come.
 type pool struct {
 	http     *http.Client
 	patience time.Duration
@@ -44,7 +44,7 @@ type pool struct {
 // How servers are taken for unhealthy, and asked again.
 const (
 	maxStrikes   = 3               // failed answers in a row
-	firstProbe   = 1 * time.Second // after a server went down; doubled each time that it has not come back
+	firstProbe   = 1 * time.Second // after a health check that failed; doubled for each next
 	lastProbe    = 30 * time.Second
 	probeTimeout = 5 * time.Second
 )
@@ -81,7 +81,6 @@ func (p *pool) take(ctx context.Context, tokens int64, avoid *server) (*server, 
 			return s, nil
 		}
 		if s := p.due(now); s != nil {
-			s.probing = true
 			p.mu.Unlock()
 			p.probe(ctx, s)
 			if ctx.Err() != nil {
@@ -129,10 +128,12 @@ func (p *pool) fit(now time.Time, avoid *server) *server {
 	return best
 }
 
-// due is a server that is to be asked for its health, nil if there is none.
+// due is a server that is to be asked for its health, by whoever calls it; nil if
+// there is none.
 func (p *pool) due(now time.Time) *server {
 	for _, s := range p.servers {
 		if s.down && !s.probing && !now.Before(s.next) {
+			s.probing = true
 			return s
 		}
 	}
@@ -155,6 +156,24 @@ func (p *pool) soonest(now time.Time) (at time.Time, probing bool) {
 		}
 	}
 	return at, probing
+}
+
+// probeBeside asks a server that is due for its health while its caller waits for
+// another one; the function that it returns calls that off and waits for its end.
+func (p *pool) probeBeside(ctx context.Context) (end func()) {
+	p.mu.Lock()
+	s := p.due(time.Now())
+	p.mu.Unlock()
+	if s == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { p.probe(ctx, s) })
+	return func() {
+		cancel()
+		done.Wait()
+	}
 }
 
 // probe asks a server for its health. Whatever it answers below 500 is a sign of
@@ -192,9 +211,14 @@ func (p *pool) healthy(ctx context.Context, s *server) error {
 	return nil
 }
 
-// fell takes a server out until it has answered a health check.
+// fell takes a server out until it has answered a health check: at once, and then
+// after waits that double.
 func (p *pool) fell(s *server, err error) {
-	s.down, p.last = true, err
+	p.last = err
+	if !s.down {
+		s.down, s.next = true, time.Now()
+		return
+	}
 	s.wait = min(max(2*s.wait, firstProbe), lastProbe)
 	s.next = time.Now().Add(s.wait/2 + rand.N(s.wait/2))
 }
