@@ -15,10 +15,13 @@ type Protocol struct {
 	Samples     int         `json:"samples,omitempty"`     // a problem; 0: 1
 	Temperature float64     `json:"temperature,omitempty"` // 0: greedy
 	TopP        float64     `json:"top_p,omitempty"`       // 0: 1, the whole distribution
+	TopK        int         `json:"top_k,omitempty"`       // 0: all
 	Window      int         `json:"window,omitempty"`      // prompt and completion together; 0: window.Default
 	Reserve     int         `json:"reserve,omitempty"`     // tokens of it kept free
+	MaxTokens   int         `json:"max_tokens,omitempty"`  // of a completion; 0: what the window leaves
 	YaRN        window.YaRN `json:"yarn,omitzero"`         // stretching, which the server has to be started with; zero: none
 	Seed        int64       `json:"seed,omitempty"`        // for generators that take one
+	Unknown     bool        `json:"unknown,omitempty"`     // nobody has said how the completions were drawn: the other fields mean nothing
 }
 
 // NousCoder is the evaluation of NousCoder-14B: 16 samples at temperature 0.6 and
@@ -62,6 +65,10 @@ func (p Protocol) Validate() error {
 		return &OptionsError{"Samples", p.Samples, "all greedy samples of a problem are alike"}
 	case !(p.TopP > 0 && p.TopP <= 1):
 		return &OptionsError{"TopP", p.TopP, "want in (0, 1]"}
+	case p.TopK < 0:
+		return &OptionsError{"TopK", p.TopK, "negative"}
+	case p.MaxTokens < 0:
+		return &OptionsError{"MaxTokens", p.MaxTokens, "negative"}
 	case p.Window < 0:
 		return &OptionsError{"Window", p.Window, "negative"}
 	case p.Reserve < 0:
@@ -77,7 +84,7 @@ func (p Protocol) Budget() window.Budget {
 }
 
 // Rollouts returns o with the protocol's Samples and Seed, for rollout.Groups.
-// Temperature, TopP and Budget are the Generator's to keep.
+// Temperature, TopP, TopK, MaxTokens and Budget are the Generator's to keep.
 func (p Protocol) Rollouts(o rollout.Options) rollout.Options {
 	o.Samples, o.Seed = p.withDefaults().Samples, p.Seed
 	return o
@@ -86,10 +93,20 @@ func (p Protocol) Rollouts(o rollout.Options) rollout.Options {
 // String returns "16 samples, temperature 0.6, top-p 0.95, window 81920, YaRN 2.5
 // x 32768".
 func (p Protocol) String() string {
+	if p.Unknown {
+		return "protocol unknown"
+	}
 	p = p.withDefaults()
-	s := fmt.Sprintf("%d samples, temperature %v, top-p %v, window %d", p.Samples, p.Temperature, p.TopP, p.Window)
-	if p.Temperature == 0 {
-		s = fmt.Sprintf("greedy, window %d", p.Window)
+	s := "greedy"
+	if p.Temperature > 0 {
+		s = fmt.Sprintf("%d samples, temperature %v, top-p %v", p.Samples, p.Temperature, p.TopP)
+		if p.TopK > 0 {
+			s += fmt.Sprintf(", top-k %d", p.TopK)
+		}
+	}
+	s += fmt.Sprintf(", window %d", p.Window)
+	if p.MaxTokens > 0 {
+		s += fmt.Sprintf(", at most %d tokens", p.MaxTokens)
 	}
 	if p.YaRN.Factor > 1 {
 		s += fmt.Sprintf(", YaRN %v x %d", p.YaRN.Factor, p.YaRN.Original)

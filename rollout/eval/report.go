@@ -21,7 +21,8 @@ type Summary struct {
 	Clustered Interval `json:"clustered"`        // of Pass; [0, 1] with fewer than two clusters
 	Bootstrap Interval `json:"bootstrap"`        // the same
 	Overlong  float64  `json:"overlong"`         // share of samples
-	Tokens    float64  `json:"tokens,omitempty"` // mean of a sample
+	Tokens    float64  `json:"tokens,omitempty"` // mean of a sample's completion
+	Cost      Cost     `json:"cost,omitzero"`    // of all samples; Prompt 0: not counted
 }
 
 // Summarize computes the figures of a set of problems.
@@ -48,6 +49,8 @@ func Summarize(name string, results []Result, o Options) (Summary, error) {
 		s.Samples += results[i].Samples
 		s.Lost += results[i].Lost
 		s.Tokens += float64(results[i].Tokens)
+		s.Cost.Completion += results[i].Tokens
+		s.Cost.Prompt += results[i].Prompt
 	}
 	s.Tokens /= float64(s.Samples)
 	return s, nil
@@ -62,8 +65,13 @@ type Report struct {
 	Difficulties []Summary `json:"difficulties,omitempty"` // easy, medium, hard; then numbers; then the rest by name; none if no problem has one
 }
 
-// NewReport computes a report.
+// NewReport computes a report. Several samples of a problem cannot have come of the
+// zero Protocol, which is greedy: it then stands for nobody having said, and is
+// reported as Unknown.
 func NewReport(p Protocol, results []Result, o Options) (Report, error) {
+	if p == (Protocol{}) && slices.ContainsFunc(results, func(r Result) bool { return r.Samples > 1 }) {
+		p.Unknown = true
+	}
 	if err := p.Validate(); err != nil {
 		return Report{}, err
 	}
@@ -142,6 +150,9 @@ func (r Report) String() string {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%.4f\t%v\t%v\t%.4f\t%.0f\t\n", s.Name, s.Problems, s.Samples, s.Pass, s.Clustered, s.Bootstrap, s.Overlong, s.Tokens)
 	}
 	_ = w.Flush() // a strings.Builder does not fail
+	if c := r.All.Cost; c.Prompt > 0 {
+		fmt.Fprintf(&b, "cost: %d tokens of prompts, %d of completions\n", c.Prompt, c.Completion)
+	}
 	if r.All.Lost > 0 {
 		fmt.Fprintf(&b, "%d samples were lost to errors of the machinery and count in no figure\n", r.All.Lost)
 	}

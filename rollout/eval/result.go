@@ -22,7 +22,8 @@ type Result struct {
 	Correct    int    `json:"correct"`              // c, of these: accepted
 	Overlong   int    `json:"overlong"`             // of these: cut by the window
 	Lost       int    `json:"lost,omitempty"`       // that the machinery lost: beside the n, neither right nor wrong
-	Tokens     int64  `json:"tokens,omitempty"`     // of all samples together
+	Tokens     int64  `json:"tokens,omitempty"`     // of all samples' completions together
+	Prompt     int64  `json:"prompt,omitempty"`     // of all samples' prompts together
 }
 
 // FromGroup counts a group: Correct are the completions with status Accepted,
@@ -37,6 +38,7 @@ func FromGroup(g *rollout.Group) Result {
 			r.Overlong++
 		}
 		r.Tokens += int64(len(c.Tokens))
+		r.Prompt += int64(len(c.Prompt))
 	}
 	return r
 }
