@@ -24,7 +24,7 @@ func testSpecial[E logprob.Element](b *bed) {
 			row[i] = encode[E](-inf)
 		}
 	}
-	for _, cols := range []int64{3, 64, 700, 17000} {
+	for _, cols := range []int64{3, 700, 17000} {
 		set := func(id int64, v float64) func(row []E) { return func(row []E) { row[id] = encode[E](v) } }
 		all := func(fs ...func(row []E)) func(row []E) {
 			return func(row []E) {
@@ -48,7 +48,7 @@ func testSpecial[E logprob.Element](b *bed) {
 				}
 			},
 		} {
-			if cols > 1000 && i%4 != 2 {
+			if cols > 1000 && i%5 != 2 {
 				continue
 			}
 			name := fmt.Sprintf("trouble %d, %d columns", i, cols)
