@@ -1,6 +1,7 @@
 package grpo_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -183,8 +184,8 @@ func testBlocks[F grpo.Float](t *testing.T) {
 				simd.Chosen = simd.Generic
 				want := outcome(t, plain, b, add)
 				for _, simd.Chosen = range simd.Tiers() {
-					require.Equal(t, want, outcome(t, o, b, add), "%s in blocks, %v, seed %d, %d bad", name, simd.Chosen, seed, bad)
-					require.Equal(t, want, outcome(t, plain, b, add), "%s, %v, seed %d, %d bad", name, simd.Chosen, seed, bad)
+					require.True(t, bytes.Equal(want, outcome(t, o, b, add)), "%s in blocks, %v, seed %d, %d bad", name, simd.Chosen, seed, bad)
+					require.True(t, bytes.Equal(want, outcome(t, plain, b, add)), "%s, %v, seed %d, %d bad", name, simd.Chosen, seed, bad)
 				}
 				simd.Chosen = chosen
 			}
@@ -195,7 +196,7 @@ func testBlocks[F grpo.Float](t *testing.T) {
 // The bits of clip and k3 on 60 batches. They may change where the arithmetic is meant
 // to change, and then on every machine alike.
 func TestDigest(t *testing.T) {
-	const kink, want = 0.25, "95ce498c5a17936eebf2253b63fcc024b1af0756bb8b6d914bbdc913f894dd33"
+	const kink, want = 0.25, "b446c1bd6991e1ccdd876c7518fed4a73643d3c032501b7b0a50aff2d1ff79be"
 	o := tokenwiseObjectives(kink)["clip, cap, mean"]
 	forEachTier(t, func(t *testing.T) {
 		h := sha256.New()

@@ -116,9 +116,9 @@ func (rd *reading[F]) available() (f Fields) {
 	return f
 }
 
-// gather prepares counted tokens lo to hi-1 of response i: s.d becomes their log-ratios
-// and s.x the KL term's, both added to s.sums, and s.r what the rules see but for the
-// ratio. Log-probabilities are unpacked only for rules that may look at them.
+// gather finds counted tokens lo to hi-1 of response i in the batch: s.lps, s.anchors and
+// s.others as they are, and s.r, what the rules see but for the ratio, in float64.
+// Log-probabilities are unpacked only for rules that may look at them.
 func (rd *reading[F]) gather(s *scratch[F], i, lo, hi int) error {
 	s.lo = lo
 	s.resize(hi - lo)
@@ -173,22 +173,13 @@ func (rd *reading[F]) gather(s *scratch[F], i, lo, hi int) error {
 		r.Anchor = [...][]float64{Old: r.Old, Rollout: r.Rollout, Current: r.LogProb}[o.Ratio.Anchor]
 	}
 
-	pass.Subtract(s.d, lp, [...][]F{Old: old, Rollout: rollout, Current: lp}[o.Ratio.Anchor], &s.sums.logRatio)
-	ok = ok && finite(s.sums.logRatio.Sum())
-	if o.KL.on() {
-		pass.Subtract(s.x, [...][]F{AgainstRef: ref, AgainstOld: old, AgainstRollout: rollout}[o.KL.Against], lp, &s.sums.other)
-		ok = ok && finite(s.sums.other.Sum())
+	s.lps = lp
+	s.anchors = [...][]F{Old: old, Rollout: rollout, Current: lp}[o.Ratio.Anchor]
+	s.others = [...][]F{AgainstRef: ref, AgainstOld: old, AgainstRollout: rollout}[o.KL.Against]
+	if !ok {
+		return rd.firstBad(s, i)
 	}
-	if ok {
-		return nil
-	}
-	if err := rd.firstBad(s, i); err != nil {
-		return err
-	}
-	if !finite(s.sums.logRatio.Sum()) { // of finite numbers: float64 overflows
-		return s.badToken("LogRatio", i, s.d, func(t int) bool { return !finite(s.d[t]) })
-	}
-	return nil // what overflows in the KL term is found there
+	return nil
 }
 
 // firstBad finds the first non-finite value that the objective reads in the block,

@@ -208,6 +208,11 @@ func (k *KL) validate() error {
 	return nil
 }
 
+// plain reports whether the term is that of pass.K3.
+func (k *KL) plain() bool {
+	return k.Estimator == K3 && k.Gradient == EstimatorGradient && k.Factor.Mode == NoFactor && k.InputBound == 0 && k.OutputBound == 0
+}
+
 // term writes f_t k_t to value and its derivative to slope, for one response of which
 // x is other - lp. scratch is [n].
 func (k *KL) term(value, slope, scratch, x []float64, r *Response) {
@@ -221,11 +226,7 @@ func (k *KL) term(value, slope, scratch, x []float64, r *Response) {
 	if k.Estimator == K3 {
 		vexp.Exp(scratch, input)
 	}
-	if k.Estimator == K3 && k.Gradient == EstimatorGradient && k.InputBound == 0 && k.OutputBound == 0 {
-		pass.K3(value, slope, x, scratch)
-	} else {
-		k.estimate(value, slope, scratch, input, x)
-	}
+	k.estimate(value, slope, scratch, input, x)
 	if k.Factor.Mode != NoFactor {
 		k.Factor.apply(value, slope, scratch, r)
 	}

@@ -23,11 +23,12 @@ type scratch[F Float] struct {
 	lp, old, rollout, ref, entropy   []float64
 	q, logRatio, weight, grad        []float64
 
-	columns       [columns][]F // the block's tokens of a batch field, where they are not consecutive
-	out           []F          // the block's rows of a gradient, likewise
-	inside, still []bool
-	bounded       bool // Clamp or Cap: inside is in use
-	sums          tally
+	lps, anchors, others []F          // the block's LogProbs, the ratio's anchor, the KL term's other policy
+	columns              [columns][]F // its tokens of a batch field, where they are not consecutive
+	out                  []F          // its rows of a gradient, likewise
+	inside, still        []bool
+	bounded              bool // Clamp or Cap: inside is in use
+	sums                 tally
 }
 
 // Batch fields [T] of log-probabilities and entropies.
@@ -42,16 +43,16 @@ const (
 
 // tally is what is added up over the blocks of one response.
 type tally struct {
-	pass.Moments
-	logRatio, other pass.Lanes // LogProbs - anchor, and the KL term's x
-	kl, klSlope     pass.Lanes
-	entropy         pass.Lanes
-	held            pass.HeldCounts
+	pass.RatioSums
+	losses  pass.Pair // token losses, and their derivatives
+	kl      pass.Pair // the KL term's estimates, and their derivatives
+	entropy pass.Lanes
+	held    pass.HeldCounts
 }
 
 func (t *tally) reset() {
 	*t = tally{}
-	t.Moments.Reset()
+	t.RatioSums.Reset()
 }
 
 const scratchSlices = 18

@@ -8,15 +8,14 @@ import (
 // An evaluation is a handful of passes over the tokens of a response. Each is one loop,
 // named here in their order; those of package pass have a kernel beside their Go.
 //
-//	choose      which tokens count                                   scratch.go
-//	gather      log-ratios (pass.Subtract), columns that rules read  gather.go
-//	ratios      level and bounds, vexp.Exp                           step.go
-//	Loss        the surrogate and its derivative                     clip.go (pass.Clip) and its like
-//	heldCounts  pass.Held: the clip fractions                        step.go
-//	weigh       the product of the weights, if there are any         weight.go
-//	measure     pass.Measure: loss, ratio statistics                 step.go
-//	term        the KL term, vexp.Exp and pass.K3                    kl.go
-//	write       shares, coefficients, rounding: pass.Narrow          step.go
+//	choose      which tokens count                                      scratch.go
+//	gather      columns, unpacked for rules that read them: pass.Widen  gather.go
+//	ratios      log-ratio, ratio and their sums: pass.Ratio             step.go
+//	Loss        the surrogate and its derivative: pass.Clip             clip.go and its like
+//	heldCounts  the clip fractions: pass.Held                           step.go
+//	weigh       the product of the weights, if there are any            weight.go
+//	kl          the KL term: pass.K3 or term                            step.go, kl.go
+//	write       shares, coefficients, rounding: pass.Narrow             step.go
 //
 // Where every part looks at one token at a time (tokenwise), they run over blocks of a
 // response that stay in the processor's first cache, else over the response as one
@@ -51,9 +50,34 @@ func (rd *reading[F]) ratios(s *scratch[F], i, lo, hi int) error {
 	r.spare = scratchpad{tmp: s.tmp, side: [...][]float64{s.klValue, s.klSlope}, held: s.grad}
 	s.bounded = spec.bounded()
 	if r.plain = spec.Level == TokenLevel && !s.bounded; r.plain {
-		vexp.Exp(s.ratio, s.d)
+		pass.Ratio(s.d, s.ratio, s.lps, s.anchors, &s.sums.RatioSums)
+		return rd.checkLogRatio(s, i)
+	}
+	pass.Subtract(s.d, s.lps, s.anchors, &s.sums.LogRatio)
+	if err := rd.checkLogRatio(s, i); err != nil {
+		return err
+	}
+	s.level(spec)
+	vexp.Exp(s.tmp, s.d)
+	pass.Measure(&s.sums.RatioSums, s.ratio, s.tmp, s.d)
+	return nil
+}
+
+// checkLogRatio finds what makes the sum of log-ratios not finite.
+func (rd *reading[F]) checkLogRatio(s *scratch[F], i int) error {
+	if finite(s.sums.LogRatio.Sum()) {
 		return nil
 	}
+	if err := rd.firstBad(s, i); err != nil {
+		return err
+	}
+	return s.badToken("LogRatio", i, s.d, func(t int) bool { return !finite(s.d[t]) }) // of finite numbers
+}
+
+// level takes the token log-ratios s.d to those at the ratio's level and within its
+// bounds.
+func (s *scratch[F]) level(spec *Ratio) {
+	r := &s.r
 	q := s.d
 	for t := range s.inside {
 		s.inside[t] = true
@@ -85,7 +109,7 @@ func (rd *reading[F]) ratios(s *scratch[F], i, lo, hi int) error {
 	}
 	if spec.Level == TokenLevel {
 		vexp.Exp(s.ratio, s.logRatio)
-		return nil
+		return
 	}
 	for t, x := range s.logRatio {
 		if t > 0 && x == s.logRatio[t-1] { // else a pessimistic cap with token advantages
@@ -94,7 +118,6 @@ func (rd *reading[F]) ratios(s *scratch[F], i, lo, hi int) error {
 			vexp.Exp(s.ratio[t:t+1], s.logRatio[t:t+1])
 		}
 	}
-	return nil
 }
 
 func (r *Ratio) bounded() bool { return r.Clamp.on() || r.Cap.on() }
@@ -191,16 +214,16 @@ func (w *worker[F]) block(e *Evaluator[F], i, lo, hi int, sh shares) error {
 	if err := s.surrogate(o, i); err != nil {
 		return err
 	}
-	f := pass.Factors{Share: sh.surrogate, KL: sh.kl, Scale: e.scale}
+	f := pass.Factors{Share: sh.surrogate * e.scale, KL: sh.kl * e.scale}
 	if o.Ratio.Level.Shared() {
-		g := sh.surrogate * s.sums.Slope.Sum()
+		g := sh.surrogate * s.sums.losses[1].Sum()
 		if o.Ratio.Level == SequenceLevel {
 			g /= float64(len(s.dloss))
 		}
 		for t := range s.dloss {
 			s.dloss[t] = g
 		}
-		f.Share = 1
+		f.Share = e.scale
 	}
 	if s.bounded && !detached(o.Surrogate) {
 		for t, inside := range s.inside {
@@ -212,11 +235,8 @@ func (w *worker[F]) block(e *Evaluator[F], i, lo, hi int, sh shares) error {
 	var slope []float64
 	if o.KL.on() {
 		slope = s.klSlope
-		o.KL.term(s.klValue, slope, s.tmp, s.x, &s.r)
-		s.sums.kl.Add(s.klValue)
-		s.sums.klSlope.Add(slope)
-		if !finite(s.sums.kl.Sum()) || !finite(s.sums.klSlope.Sum()) {
-			return s.badToken("KL", i, s.klValue, func(t int) bool { return !finite(s.klValue[t]) || !finite(s.klSlope[t]) })
+		if err := rd.kl(s, i); err != nil {
+			return err
 		}
 	}
 	if o.Entropy.on() {
@@ -228,9 +248,28 @@ func (w *worker[F]) block(e *Evaluator[F], i, lo, hi int, sh shares) error {
 	return w.write(e, i, slope, f, sh.entropy)
 }
 
+// kl fills s.klValue and s.klSlope and adds them up.
+func (rd *reading[F]) kl(s *scratch[F], i int) error {
+	var x pass.Lanes // not finite where a log-probability isn't, whatever the bounds make of it
+	if k := &rd.o.KL; k.plain() {
+		pass.K3(s.klValue, s.klSlope, s.others, s.lps, &s.sums.kl)
+	} else {
+		pass.Subtract(s.x, s.others, s.lps, &x)
+		k.term(s.klValue, s.klSlope, s.tmp, s.x, &s.r)
+		s.sums.kl.Add(s.klValue, s.klSlope)
+	}
+	if finite(x.Sum()) && s.sums.kl.Finite() {
+		return nil
+	}
+	if err := rd.firstBad(s, i); err != nil || s.sums.kl.Finite() {
+		return err
+	}
+	return s.badToken("KL", i, s.klValue, func(t int) bool { return !finite(s.klValue[t]) || !finite(s.klSlope[t]) })
+}
+
 // terms are the parts of the loss that the tokens so far make.
 func (t *tally) terms(sh shares) shares {
-	return shares{sh.surrogate * t.Loss.Sum(), sh.kl * t.kl.Sum(), sh.entropy * t.entropy.Sum()}
+	return shares{sh.surrogate * t.losses[0].Sum(), sh.kl * t.kl[0].Sum(), sh.entropy * t.entropy.Sum()}
 }
 
 // count adds a response of n tokens to the Stats.
@@ -244,7 +283,7 @@ func (w *worker[F]) count(o *Objective, n int, sh shares) {
 	st.sums[sumSurrogate].Add(terms.surrogate)
 	if o.KL.on() {
 		st.sums[sumKLTerm].Add(terms.kl)
-		st.sums[sumKL].Add(sums.kl.Sum())
+		st.sums[sumKL].Add(sums.kl[0].Sum())
 		st.counts[countKL] += int64(n)
 	}
 	if o.Entropy.on() {
@@ -292,12 +331,7 @@ func (s *scratch[F]) surrogate(o *Objective, i int) error {
 			}
 		}
 	}
-	own := s.ratio // exp(d) of each token
-	if !r.plain {
-		own = s.tmp
-		vexp.Exp(own, s.d)
-	}
-	pass.Measure(&s.sums.Moments, s.ratio, own, s.d, s.loss, s.dloss)
+	s.sums.losses.Add(s.loss, s.dloss)
 	if !finite(s.sums.Ratio.Sum()) {
 		matters := func(t int) bool {
 			return !finite(s.ratio[t]) && s.advantage[t] != 0 && (len(o.Weights) == 0 || s.weight[t] != 0)
@@ -308,7 +342,7 @@ func (s *scratch[F]) surrogate(o *Objective, i int) error {
 			}
 		}
 	}
-	if !finite(s.sums.Loss.Sum()) || !finite(s.sums.Slope.Sum()) {
+	if !s.sums.losses.Finite() {
 		return s.badToken("Loss", i, s.loss, func(t int) bool { return !finite(s.loss[t]) || !finite(s.dloss[t]) })
 	}
 	return nil
@@ -353,7 +387,7 @@ func (w *worker[F]) write(e *Evaluator[F], i int, slope []float64, f pass.Factor
 		pass.Narrow(s.grad, s.dloss, slope, f)
 		return s.badToken("Gradient", i, s.grad, func(t int) bool { return !finite(float64(F(s.grad[t]))) })
 	}
-	one := pass.Factors{Share: 1, Scale: 1}
+	one := pass.Factors{Share: 1}
 	if len(e.dst.Entropies) > 0 && o.Entropy.on() {
 		for t := range s.tmp {
 			s.tmp[t] = entropySlope * e.scale
@@ -461,7 +495,7 @@ func (st *Stats) ratios(sums *tally, n int) {
 	st.counts[countMeasured] += int64(n)
 	st.sums[sumRatio].Add(x)
 	st.sums[sumRatioSquared].Add(xx)
-	st.sums[sumK1].Add(-sums.logRatio.Sum())
+	st.sums[sumK1].Add(-sums.LogRatio.Sum())
 	st.sums[sumK2].Add(k2)
 	st.sums[sumK3].Add(k3)
 }

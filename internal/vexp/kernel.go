@@ -27,6 +27,10 @@ var table = [...]float64{
 	1,
 }
 
+// Table is where the table begins, for kernels elsewhere that have an exponential
+// inside.
+func Table() *float64 { return &table[0] }
+
 // twin is the kernels in Go, operation by operation: exp(x) = 2^n exp(r) with
 // n = round(x log2 e) and r = x - n ln 2.
 func twin(dst, x []float64) {

@@ -2,7 +2,10 @@
 
 package pass
 
-import "github.com/grouprl/grouprl/internal/simd"
+import (
+	"github.com/grouprl/grouprl/internal/simd"
+	"github.com/grouprl/grouprl/internal/vexp"
+)
 
 // Each function below does as many of the leading numbers as fill whole vectors and
 // returns how many that were; none where the tier has no kernels.
@@ -12,6 +15,42 @@ func whole(n int) int {
 		return 0
 	}
 	return n &^ 7
+}
+
+func ratio32(d, ratio []float64, lp, anchor []float32, s *RatioSums) int {
+	n := whole(len(d))
+	if n == 0 || simd.Chosen < simd.AVX512 {
+		return 0
+	}
+	ratio32AVX512(&d[0], &ratio[0], &lp[0], &anchor[0], &s.LogRatio[0], vexp.Table(), n)
+	return n
+}
+
+func ratio64(d, ratio, lp, anchor []float64, s *RatioSums) int {
+	n := whole(len(d))
+	if n == 0 || simd.Chosen < simd.AVX512 {
+		return 0
+	}
+	ratio64AVX512(&d[0], &ratio[0], &lp[0], &anchor[0], &s.LogRatio[0], vexp.Table(), n)
+	return n
+}
+
+func k332(value, slope []float64, other, lp []float32, s *Pair) int {
+	n := whole(len(value))
+	if n == 0 || simd.Chosen < simd.AVX512 {
+		return 0
+	}
+	k332AVX512(&value[0], &slope[0], &other[0], &lp[0], &s[0][0], vexp.Table(), n)
+	return n
+}
+
+func k364(value, slope, other, lp []float64, s *Pair) int {
+	n := whole(len(value))
+	if n == 0 || simd.Chosen < simd.AVX512 {
+		return 0
+	}
+	k364AVX512(&value[0], &slope[0], &other[0], &lp[0], &s[0][0], vexp.Table(), n)
+	return n
 }
 
 func subtract32(dst []float64, a, b []float32, sum *Lanes) int {
@@ -38,6 +77,18 @@ func subtract64(dst, a, b []float64, sum *Lanes) int {
 	return n
 }
 
+func measure(s *RatioSums, ratio, e, d []float64) int {
+	n := whole(len(ratio))
+	switch {
+	case n == 0:
+	case simd.Chosen == simd.AVX512:
+		measureAVX512(&s.LogRatio[0], &ratio[0], &e[0], &d[0], n)
+	default:
+		measureAVX2(&s.LogRatio[0], &ratio[0], &e[0], &d[0], n)
+	}
+	return n
+}
+
 func widen(dst []float64, src []float32, bad *Lanes) int {
 	n := whole(len(dst))
 	switch {
@@ -50,14 +101,14 @@ func widen(dst []float64, src []float32, bad *Lanes) int {
 	return n
 }
 
-func add(sum *Lanes, x []float64) int {
+func add(p *Pair, x, y []float64) int {
 	n := whole(len(x))
 	switch {
 	case n == 0:
 	case simd.Chosen == simd.AVX512:
-		addAVX512(&sum[0], &x[0], n)
+		addAVX512(&p[0][0], &x[0], &y[0], n)
 	default:
-		addAVX2(&sum[0], &x[0], n)
+		addAVX2(&p[0][0], &x[0], &y[0], n)
 	}
 	return n
 }
@@ -74,38 +125,14 @@ func clip(loss, dloss, ratio, advantage []float64, b *Bounds) int {
 	return n
 }
 
-func k3(value, slope, x, e []float64) int {
-	n := whole(len(value))
-	switch {
-	case n == 0:
-	case simd.Chosen == simd.AVX512:
-		k3AVX512(&value[0], &slope[0], &x[0], &e[0], n)
-	default:
-		k3AVX2(&value[0], &slope[0], &x[0], &e[0], n)
-	}
-	return n
-}
-
-func measure(m *Moments, ratio, e, d, loss, dloss []float64) int {
-	n := whole(len(ratio))
-	switch {
-	case n == 0:
-	case simd.Chosen == simd.AVX512:
-		measureAVX512(&m.Ratio[0], &ratio[0], &e[0], &d[0], &loss[0], &dloss[0], n)
-	default:
-		measureAVX2(&m.Ratio[0], &ratio[0], &e[0], &d[0], &loss[0], &dloss[0], n)
-	}
-	return n
-}
-
-func held(c *HeldCounts, slope, side, advantage []float64) int {
+func held(counts *[8]uint64, slope, side, advantage []float64) int {
 	n := whole(len(slope))
 	switch {
 	case n == 0:
 	case simd.Chosen == simd.AVX512:
-		heldAVX512(&c.LowNegative, &slope[0], &side[0], &advantage[0], n)
+		heldAVX512(&counts[0], &slope[0], &side[0], &advantage[0], n)
 	default:
-		heldAVX2(&c.LowNegative, &slope[0], &side[0], &advantage[0], n)
+		heldAVX2(&counts[0], &slope[0], &side[0], &advantage[0], n)
 	}
 	return n
 }
@@ -138,6 +165,18 @@ func narrow64(dst, dloss, slope []float64, f *Factors, bad *[8]float64) int {
 		narrowSum64AVX2(&dst[0], &dloss[0], &slope[0], &f.Share, &bad[0], n)
 	default:
 		narrow64AVX2(&dst[0], &dloss[0], &f.Share, &bad[0], n)
+	}
+	return n
+}
+
+func estimate(value, slope, x, e []float64) int {
+	n := whole(len(value))
+	switch {
+	case n == 0:
+	case simd.Chosen == simd.AVX512:
+		estimateAVX512(&value[0], &slope[0], &x[0], &e[0], n)
+	default:
+		estimateAVX2(&value[0], &slope[0], &x[0], &e[0], n)
 	}
 	return n
 }

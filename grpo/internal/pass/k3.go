@@ -1,19 +1,37 @@
 package pass
 
-import "math"
+import (
+	"math"
 
-// K3 writes, for e = exp(x),
+	"github.com/grouprl/grouprl/internal/vexp"
+)
+
+// K3 writes, for x = other - lp and e = exp(x),
 //
 //	value = e - 1 - x        slope = 1 - e
 //
-// by the series of the exponential where |x| < 1/1024 and e - 1 - x would cancel.
-func K3(value, slope, x, e []float64) {
+// and adds them to s. Where |x| < 1/1024 and e - 1 - x would cancel, it takes the series
+// of the exponential.
+func K3[F Float](value, slope []float64, other, lp []F, s *Pair) {
 	n := len(value)
-	slope, x, e = slope[:n], x[:n], e[:n]
-	n = k3(value, slope, x, e)
-	for t := n; t < len(value); t++ {
-		value[t], slope[t] = K3At(x[t], e[t])
+	slope, other, lp = slope[:n], other[:n], lp[:n]
+	switch lp := any(lp).(type) {
+	case []float32:
+		n = k332(value, slope, any(other).([]float32), lp, s)
+	case []float64:
+		n = k364(value, slope, any(other).([]float64), lp, s)
 	}
+	if n == len(value) {
+		return
+	}
+	value, slope = value[n:], slope[n:]
+	var sum Lanes
+	Subtract(value, other[n:], lp[n:], &sum)
+	vexp.Exp(slope, value)
+	for t := estimate(value, slope, value, slope); t < len(value); t++ {
+		value[t], slope[t] = K3At(value[t], slope[t])
+	}
+	s.Add(value, slope)
 }
 
 // K3At is K3 of one number.

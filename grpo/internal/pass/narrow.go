@@ -1,14 +1,16 @@
 package pass
 
+import "math"
+
 // Factors are what a token's derivatives are multiplied by.
-type Factors struct{ Share, KL, Scale float64 }
+type Factors struct{ Share, KL float64 }
 
 // Narrow writes
 //
-//	dst = (Share dloss + KL slope) Scale
+//	dst = Share dloss + KL slope
 //
-// rounded once to dst's type, without the second term where slope is nil. It reports
-// whether all of it is finite.
+// in dst's type, without the second term where slope is nil. It reports whether all of
+// it is finite.
 func Narrow[F Float](dst []F, dloss, slope []float64, f Factors) (finite bool) {
 	n := len(dst)
 	dloss = dloss[:n]
@@ -36,11 +38,11 @@ func Narrow[F Float](dst []F, dloss, slope []float64, f Factors) (finite bool) {
 // narrowTwin adds 0 to bad for a finite number and NaN for another.
 func narrowTwin[F Float](dst []F, dloss, slope []float64, f *Factors, bad *[8]F) {
 	for t, d := range dloss {
-		g := float64(f.Share * d)
+		g := float64(f.Share * d) // pinned, or g - g could be fused with the product
 		if slope != nil {
-			g += float64(f.KL * slope[t])
+			g = math.FMA(f.KL, slope[t], g)
 		}
-		x := F(float64(g * f.Scale)) // pinned, or x - x could be fused with the product
+		x := F(g)
 		dst[t] = x
 		bad[t&7] += x - x
 	}

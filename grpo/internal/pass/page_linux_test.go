@@ -47,15 +47,19 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 					}
 				}
 				var l Lanes
-				var m Moments
+				var m RatioSums
+				var p Pair
 				var c HeldCounts
 				Subtract(b[0], g[0], g[1], &l)
 				Subtract(b[0], b[1], b[2], &l)
 				Widen(b[0], g[0])
-				l.Add(b[1])
+				p.Add(b[0], b[1])
 				Clip(b[0], b[1], b[2], b[3], Bounds{})
-				K3(b[0], b[1], b[2], b[3])
-				Measure(&m, b[0], b[1], b[2], b[3], b[4])
+				K3(b[0], b[1], b[2], b[3], &p)
+				K3(b[0], b[1], g[0], g[1], &p)
+				Ratio(b[0], b[1], b[2], b[3], &m)
+				Ratio(b[0], b[1], g[0], g[1], &m)
+				Measure(&m, b[0], b[1], b[2])
 				Held(&c, b[0], b[1], b[2])
 				Narrow(g[0], b[0], nil, Factors{})
 				Narrow(g[0], b[0], b[1], Factors{})

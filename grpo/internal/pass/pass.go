@@ -24,11 +24,34 @@ func (l *Lanes) Sum() float64 {
 	return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }
 
-// Add adds x to the lanes.
+// Add adds x.
 func (l *Lanes) Add(x []float64) {
-	for t, v := range x[add(l, x):] {
-		l[t&7] += v
+	s := Pair{*l}
+	s.Add(x, x)
+	*l = s[0]
+}
+
+// Pair is two sums that are made together.
+type Pair [2]Lanes
+
+// Add adds x to one and y to the other.
+func (p *Pair) Add(x, y []float64) {
+	y = y[:len(x)]
+	n := add(p, x, y)
+	addTwin(p, x[n:], y[n:])
+}
+
+func addTwin(p *Pair, x, y []float64) {
+	for t, v := range x {
+		p[0][t&7] += v
+		p[1][t&7] += y[t]
 	}
+}
+
+// Finite reports whether both sums are.
+func (p *Pair) Finite() bool {
+	x, y := p[0].Sum(), p[1].Sum()
+	return x-x == 0 && y-y == 0
 }
 
 // Sum returns the sum of x.

@@ -4,45 +4,30 @@
 
 package pass
 
+// ratio32AVX512 is Ratio, n a multiple of 8.
+//
+//go:noescape
+func ratio32AVX512(d *float64, ratio *float64, lp *float32, anchor *float32, sums *float64, table *float64, n int)
+
+// k332AVX512 is K3, n a multiple of 8.
+//
+//go:noescape
+func k332AVX512(value *float64, slope *float64, other *float32, lp *float32, sums *float64, table *float64, n int)
+
+// ratio64AVX512 is Ratio, n a multiple of 8.
+//
+//go:noescape
+func ratio64AVX512(d *float64, ratio *float64, lp *float64, anchor *float64, sums *float64, table *float64, n int)
+
+// k364AVX512 is K3, n a multiple of 8.
+//
+//go:noescape
+func k364AVX512(value *float64, slope *float64, other *float64, lp *float64, sums *float64, table *float64, n int)
+
 // subtract32AVX512 is subtract32Twin, n a multiple of 8.
 //
 //go:noescape
 func subtract32AVX512(dst *float64, a *float32, b *float32, sum *float64, n int)
-
-// subtract64AVX512 is subtract64Twin, n a multiple of 8.
-//
-//go:noescape
-func subtract64AVX512(dst *float64, a *float64, b *float64, sum *float64, n int)
-
-// widenAVX512 is widenTwin, n a multiple of 8.
-//
-//go:noescape
-func widenAVX512(dst *float64, src *float32, bad *float64, n int)
-
-// addAVX512 is addTwin, n a multiple of 8.
-//
-//go:noescape
-func addAVX512(sum *float64, x *float64, n int)
-
-// clipAVX512 is clipTwin, n a multiple of 8.
-//
-//go:noescape
-func clipAVX512(loss *float64, dloss *float64, ratio *float64, advantage *float64, bounds *float64, n int)
-
-// k3AVX512 is k3Twin, n a multiple of 8.
-//
-//go:noescape
-func k3AVX512(value *float64, slope *float64, x *float64, e *float64, n int)
-
-// measureAVX512 is measureTwin, n a multiple of 8.
-//
-//go:noescape
-func measureAVX512(m *float64, ratio *float64, own *float64, d *float64, loss *float64, dloss *float64, n int)
-
-// heldAVX512 is heldTwin, n a multiple of 8.
-//
-//go:noescape
-func heldAVX512(c *int64, slope *float64, side *float64, advantage *float64, n int)
 
 // narrowSum32AVX512 is narrowSum32Twin, n a multiple of 8.
 //
@@ -54,6 +39,11 @@ func narrowSum32AVX512(dst *float32, dloss *float64, slope *float64, f *float64,
 //go:noescape
 func narrow32AVX512(dst *float32, dloss *float64, f *float64, bad *float32, n int)
 
+// subtract64AVX512 is subtract64Twin, n a multiple of 8.
+//
+//go:noescape
+func subtract64AVX512(dst *float64, a *float64, b *float64, sum *float64, n int)
+
 // narrowSum64AVX512 is narrowSum64Twin, n a multiple of 8.
 //
 //go:noescape
@@ -64,45 +54,40 @@ func narrowSum64AVX512(dst *float64, dloss *float64, slope *float64, f *float64,
 //go:noescape
 func narrow64AVX512(dst *float64, dloss *float64, f *float64, bad *float64, n int)
 
+// widenAVX512 is widenTwin, n a multiple of 8.
+//
+//go:noescape
+func widenAVX512(dst *float64, src *float32, bad *float64, n int)
+
+// addAVX512 is addTwin, n a multiple of 8.
+//
+//go:noescape
+func addAVX512(sums *float64, x *float64, y *float64, n int)
+
+// clipAVX512 is clipTwin, n a multiple of 8.
+//
+//go:noescape
+func clipAVX512(loss *float64, dloss *float64, ratio *float64, advantage *float64, bounds *float64, n int)
+
+// measureAVX512 is measureTwin, n a multiple of 8.
+//
+//go:noescape
+func measureAVX512(sums *float64, ratio *float64, e *float64, d *float64, n int)
+
+// estimateAVX512 is estimateTwin, n a multiple of 8.
+//
+//go:noescape
+func estimateAVX512(value *float64, slope *float64, x *float64, e *float64, n int)
+
+// heldAVX512 is heldTwin, n a multiple of 8.
+//
+//go:noescape
+func heldAVX512(counts *uint64, slope *float64, side *float64, advantage *float64, n int)
+
 // subtract32AVX2 is subtract32Twin, n a multiple of 8.
 //
 //go:noescape
 func subtract32AVX2(dst *float64, a *float32, b *float32, sum *float64, n int)
-
-// subtract64AVX2 is subtract64Twin, n a multiple of 8.
-//
-//go:noescape
-func subtract64AVX2(dst *float64, a *float64, b *float64, sum *float64, n int)
-
-// widenAVX2 is widenTwin, n a multiple of 8.
-//
-//go:noescape
-func widenAVX2(dst *float64, src *float32, bad *float64, n int)
-
-// addAVX2 is addTwin, n a multiple of 8.
-//
-//go:noescape
-func addAVX2(sum *float64, x *float64, n int)
-
-// clipAVX2 is clipTwin, n a multiple of 8.
-//
-//go:noescape
-func clipAVX2(loss *float64, dloss *float64, ratio *float64, advantage *float64, bounds *float64, n int)
-
-// k3AVX2 is k3Twin, n a multiple of 8.
-//
-//go:noescape
-func k3AVX2(value *float64, slope *float64, x *float64, e *float64, n int)
-
-// measureAVX2 is measureTwin, n a multiple of 8.
-//
-//go:noescape
-func measureAVX2(m *float64, ratio *float64, own *float64, d *float64, loss *float64, dloss *float64, n int)
-
-// heldAVX2 is heldTwin, n a multiple of 8.
-//
-//go:noescape
-func heldAVX2(c *int64, slope *float64, side *float64, advantage *float64, n int)
 
 // narrowSum32AVX2 is narrowSum32Twin, n a multiple of 8.
 //
@@ -114,6 +99,11 @@ func narrowSum32AVX2(dst *float32, dloss *float64, slope *float64, f *float64, b
 //go:noescape
 func narrow32AVX2(dst *float32, dloss *float64, f *float64, bad *float32, n int)
 
+// subtract64AVX2 is subtract64Twin, n a multiple of 8.
+//
+//go:noescape
+func subtract64AVX2(dst *float64, a *float64, b *float64, sum *float64, n int)
+
 // narrowSum64AVX2 is narrowSum64Twin, n a multiple of 8.
 //
 //go:noescape
@@ -123,3 +113,33 @@ func narrowSum64AVX2(dst *float64, dloss *float64, slope *float64, f *float64, b
 //
 //go:noescape
 func narrow64AVX2(dst *float64, dloss *float64, f *float64, bad *float64, n int)
+
+// widenAVX2 is widenTwin, n a multiple of 8.
+//
+//go:noescape
+func widenAVX2(dst *float64, src *float32, bad *float64, n int)
+
+// addAVX2 is addTwin, n a multiple of 8.
+//
+//go:noescape
+func addAVX2(sums *float64, x *float64, y *float64, n int)
+
+// clipAVX2 is clipTwin, n a multiple of 8.
+//
+//go:noescape
+func clipAVX2(loss *float64, dloss *float64, ratio *float64, advantage *float64, bounds *float64, n int)
+
+// measureAVX2 is measureTwin, n a multiple of 8.
+//
+//go:noescape
+func measureAVX2(sums *float64, ratio *float64, e *float64, d *float64, n int)
+
+// estimateAVX2 is estimateTwin, n a multiple of 8.
+//
+//go:noescape
+func estimateAVX2(value *float64, slope *float64, x *float64, e *float64, n int)
+
+// heldAVX2 is heldTwin, n a multiple of 8.
+//
+//go:noescape
+func heldAVX2(counts *uint64, slope *float64, side *float64, advantage *float64, n int)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -75,36 +75,43 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 		}
 		return x
 	}
-	a, b, u, v, w, x, y, z := inF(), inF(), in(), in(), in(), in(), in(), in()
+	a, b, u, v, w, y, z := inF(), inF(), in(), in(), in(), in(), in()
 	out := func() []float64 { return make([]float64, n) }
-	f64 = map[string][]float64{"subtract": out(), "widen": out(), "loss": out(), "dloss": out(), "value": out(), "slope": out()}
+	f64 = map[string][]float64{"subtract": out(), "widen": out(), "loss": out(), "dloss": out(), "d": out(), "ratio": out(), "value": out(), "slope": out()}
 	f = map[string][]F{"narrow": make([]F, n), "narrow sum": make([]F, n)}
-	var difference, sum Lanes
-	var m Moments
+	var difference Lanes
+	var sum Pair
+	var m, ratios RatioSums
+	var kl Pair
 	var c HeldCounts
 	m.Reset()
+	ratios.Reset()
 	finite := []float64{1, 1, 1}
 	clear := func(i int, ok bool) {
 		if !ok {
 			finite[i] = 0
 		}
 	}
-	factors := Factors{0.3, 0.7, -1.5}
+	factors := Factors{0.3, -0.7}
 	for lo := 0; lo < n; lo += step {
 		at := func(x []float64) []float64 { return x[lo:min(lo+step, n)] }
 		atF := func(x []F) []F { return x[lo:min(lo+step, n)] }
 		Subtract(at(f64["subtract"]), atF(a), atF(b), &difference)
 		clear(0, Widen(at(f64["widen"]), atF(a)))
-		sum.Add(at(u))
+		sum.Add(at(u), at(v))
 		Clip(at(f64["loss"]), at(f64["dloss"]), at(u), at(v), Bounds{0.8, 1.28, 3})
-		K3(at(f64["value"]), at(f64["slope"]), at(w), at(x))
-		Measure(&m, at(u), at(v), at(w), at(x), at(y))
+		K3(at(f64["value"]), at(f64["slope"]), atF(a), atF(b), &kl)
+		Ratio(at(f64["d"]), at(f64["ratio"]), atF(a), atF(b), &ratios)
+		Measure(&m, at(u), at(v), at(w))
 		Held(&c, at(f64["dloss"]), at(w), at(v))
 		clear(1, Narrow(atF(f["narrow"]), at(y), nil, factors))
 		clear(2, Narrow(atF(f["narrow sum"]), at(y), at(z), factors))
 	}
-	f64["difference"], f64["sum"], f64["finite"] = difference[:], sum[:], finite
-	f64["moments"] = unsafe.Slice(&m.Ratio[0], len(m.Ratio)*int(unsafe.Sizeof(m)/unsafe.Sizeof(m.Ratio)))
+	f64["difference"], f64["sum"], f64["finite"] = difference[:], slices.Concat(sum[0][:], sum[1][:]), finite
+	flat := func(s *RatioSums) []float64 {
+		return slices.Concat(s.LogRatio[:], s.Ratio[:], s.Square[:], s.Min[:], s.Max[:], s.K2[:], s.K3[:])
+	}
+	f64["sums"], f64["measured"], f64["kl"] = flat(&ratios), flat(&m), slices.Concat(kl[0][:], kl[1][:])
 	f64["held"] = []float64{float64(c.LowNegative), float64(c.LowPositive), float64(c.HighNegative), float64(c.HighPositive)}
 	return f64, f
 }
@@ -179,25 +186,31 @@ func TestHandNumbers(t *testing.T) {
 		require.Equal(t, make([]float64, n), loss, "advantage 0 is 0 whatever the ratio")
 		require.Equal(t, make([]float64, n), dloss)
 
-		x, e := repeat(0, 1, -1, 0x1p-20, -0x1p-20), make([]float64, n)
-		for i := range x {
-			e[i] = math.Exp(x[i])
-		}
-		K3(loss, dloss, x, e)
+		x, zeros := repeat(0, 1, -1, 0x1p-20, -0x1p-20), make([]float64, n)
+		var kl Pair
+		K3(loss, dloss, x, zeros, &kl)
 		for i := range x {
 			require.InEpsilon(t, 1+math.Expm1(x[i])-x[i], 1+loss[i], 1e-15)
 			require.InDelta(t, -math.Expm1(x[i]), dloss[i], 3e-16)
 		}
 		require.InEpsilon(t, 0x1p-41*(1+0x1p-20/3), loss[3], 1e-12)
-
-		var m Moments
-		m.Reset()
-		Measure(&m, repeat(0.5, 1, 2, 1, 0.5), repeat(1, 2, 3, 4, 5), repeat(1, 0, 1, 0, -1), repeat(1, 2, 3, 4, 5), repeat(1, 0, 0, 0, 0))
 		k := float64(n / 5)
-		require.Equal(t, []float64{5 * k, 6.5 * k, 3 * k, 9 * k, 15 * k, k},
-			[]float64{m.Ratio.Sum(), m.Square.Sum(), m.K2.Sum(), m.K3.Sum(), m.Loss.Sum(), m.Slope.Sum()})
+		require.InEpsilon(t, k*(math.E-2+1/math.E+0x1p-40), kl[0].Sum(), 1e-12)
+
+		var m RatioSums
+		m.Reset()
+		Measure(&m, repeat(0.5, 1, 2, 1, 0.5), repeat(1, 2, 3, 4, 5), repeat(1, 0, 1, 0, -1))
+		require.Equal(t, []float64{5 * k, 6.5 * k, 3 * k, 9 * k},
+			[]float64{m.Ratio.Sum(), m.Square.Sum(), m.K2.Sum(), m.K3.Sum()})
 		low, high := m.Range()
 		require.Equal(t, []float64{0.5, 2}, []float64{low, high})
+		m.Reset()
+		Ratio(loss, dloss, repeat(-1, -2, -1, -2, -1), repeat(-1, -2, -2, -1, -1), &m)
+		require.Equal(t, repeat(0, 0, 1, -1, 0), loss)
+		require.InEpsilonSlice(t, repeat(1, 1, math.E, 1/math.E, 1), dloss, 3e-16)
+		require.Equal(t, 0., m.LogRatio.Sum())
+		require.Equal(t, 2*k, m.K2.Sum())
+		require.InEpsilon(t, k*(math.E-2+1/math.E), m.K3.Sum(), 1e-14)
 
 		var c HeldCounts
 		Held(&c, repeat(0, 0, 0, 0, 1), repeat(-1, 1, -1, 1, 1), repeat(-1, -1, 1, 1, 1))
@@ -205,13 +218,13 @@ func TestHandNumbers(t *testing.T) {
 		require.Equal(t, HeldCounts{int64(k), int64(k), int64(k), int64(k)}, c)
 
 		g := make([]float32, n)
-		require.True(t, Narrow(g, repeat(1, 2, 3, 4, 5), repeat(1, 1, 0, 0, 0), Factors{0.5, 2, 4}))
+		require.True(t, Narrow(g, repeat(1, 2, 3, 4, 5), repeat(1, 1, 0, 0, 0), Factors{2, 8}))
 		require.Equal(t, []float32{10, 12, 6, 8, 10}, g[:5])
 		for place := range n {
 			y := repeat(1, 1, 1, 1, 1)
 			y[place] = 1e39 // finite, but not in float32
-			require.False(t, Narrow(g, y, nil, Factors{1, 0, 1}))
-			require.True(t, Narrow(make([]float64, n), y, nil, Factors{1, 0, 1}))
+			require.False(t, Narrow(g, y, nil, Factors{1, 0}))
+			require.True(t, Narrow(make([]float64, n), y, nil, Factors{1, 0}))
 			g[place] = float32(math.NaN())
 			require.False(t, Widen(loss, g))
 		}

@@ -5,12 +5,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
-)
 
-// Places in the table of package vexp, which the Go twin reads too.
-const (
-	low, high, log2e, shift, ln2Hi, ln2Lo, top = 0, 8, 16, 24, 32, 40, 48 // coefficients from the top down to degree 0
-	degree                                     = 11
+	"github.com/grouprl/grouprl/internal/vexp/_generate/exp"
 )
 
 // lanes is 0, 1, ... 7.
@@ -45,41 +41,7 @@ func frame(name string) (dst, x, n reg.GPVirtual) {
 
 func avx512() {
 	dst, x, n := frame("expAVX512")
-	constant := func(offset int) reg.VecVirtual {
-		z := ZMM()
-		VBROADCASTSD(entry(offset), z)
-		return z
-	}
-	cLow, cHigh := constant(low), constant(high)
-	cLog2e, cShift, cHi, cLo := constant(log2e), constant(shift), constant(ln2Hi), constant(ln2Lo)
-	var c [degree + 1]reg.VecVirtual
-	for i := range c {
-		c[i] = constant(top + 8*i)
-	}
-	// exp turns v into exp(v).
-	exp := func(v []reg.VecVirtual) {
-		m, p := make([]reg.VecVirtual, len(v)), make([]reg.VecVirtual, len(v))
-		for i := range v {
-			m[i], p[i] = ZMM(), ZMM()
-			VMAXPD(v[i], cLow, v[i]) // the data last, or NaN would be lost
-			VMINPD(v[i], cHigh, v[i])
-			VMOVAPD(v[i], m[i])
-			VFMADD213PD(cShift, cLog2e, m[i])
-			VSUBPD(cShift, m[i], m[i])
-			VFNMADD231PD(cHi, m[i], v[i])
-			VFNMADD231PD(cLo, m[i], v[i])
-			VMOVAPD(c[0], p[i])
-		}
-		for _, ck := range c[1:] {
-			for i := range v {
-				VFMADD213PD(ck, v[i], p[i])
-			}
-		}
-		for i := range v {
-			VSCALEFPD(m[i], p[i], v[i])
-		}
-	}
-
+	exp := exp.AVX512(entry, 0)
 	Comment("Two vectors at a time.")
 	Label("pair")
 	CMPQ(n, operand.U8(16))
@@ -88,7 +50,7 @@ func avx512() {
 	for i := range v {
 		VMOVUPD(operand.Mem{Base: x, Disp: 64 * i}, v[i])
 	}
-	exp(v)
+	exp(v...)
 	for i := range v {
 		VMOVUPD(v[i], operand.Mem{Base: dst, Disp: 64 * i})
 	}
@@ -105,7 +67,7 @@ func avx512() {
 		VPBROADCASTQ(n, left)
 		VPCMPQ(operand.U8(6), lanes, left, k) // 6: greater, n > lane
 		VMOVUPD_Z(operand.Mem{Base: x}, k, w)
-		exp([]reg.VecVirtual{w})
+		exp(w)
 		VMOVUPD(w, k, operand.Mem{Base: dst})
 		SUBQ(operand.U8(8), n)
 		JLE(operand.LabelRef("done"))
@@ -119,45 +81,7 @@ func avx512() {
 
 func avx2() {
 	dst, x, n := frame("expAVX2")
-	c := YMM() // the constant at hand
-	load := func(offset int) { VBROADCASTSD(entry(offset), c) }
-	exp := func(v []reg.VecVirtual) {
-		t, m, p := make([]reg.VecVirtual, len(v)), make([]reg.VecVirtual, len(v)), make([]reg.VecVirtual, len(v))
-		each := func(f func(i int)) {
-			for i := range v {
-				f(i)
-			}
-		}
-		load(low)
-		each(func(i int) { VMAXPD(v[i], c, v[i]) }) // the data last, or NaN would be lost
-		load(high)
-		each(func(i int) { VMINPD(v[i], c, v[i]) })
-		load(log2e)
-		each(func(i int) { t[i] = YMM(); VMOVAPD(c, t[i]) })
-		load(shift)
-		each(func(i int) { VFMADD213PD(c, v[i], t[i]) })
-		each(func(i int) { m[i] = YMM(); VSUBPD(c, t[i], m[i]) })
-		load(ln2Hi)
-		each(func(i int) { VFNMADD231PD(c, m[i], v[i]) })
-		load(ln2Lo)
-		each(func(i int) { VFNMADD231PD(c, m[i], v[i]) })
-		load(top)
-		each(func(i int) { p[i] = YMM(); VMOVAPD(c, p[i]) })
-		for k := 1; k <= degree; k++ {
-			load(top + 8*k)
-			each(func(i int) { VFMADD213PD(c, v[i], p[i]) })
-		}
-		Comment("The power of two in two halves, so that none leaves the exponent's range.")
-		each(func(i int) {
-			VPSRLQ(operand.U8(1), t[i], v[i])
-			VPSUBQ(v[i], t[i], t[i])
-			VPSLLQ(operand.U8(52), v[i], v[i])
-			VPSLLQ(operand.U8(52), t[i], t[i])
-			VMULPD(v[i], p[i], v[i])
-			VMULPD(t[i], v[i], v[i])
-		})
-	}
-
+	exp := exp.AVX2(entry)
 	Comment("Two vectors at a time.")
 	Label("pair")
 	CMPQ(n, operand.U8(8))
@@ -166,7 +90,7 @@ func avx2() {
 	for i := range v {
 		VMOVUPD(operand.Mem{Base: x, Disp: 32 * i}, v[i])
 	}
-	exp(v)
+	exp(v...)
 	for i := range v {
 		VMOVUPD(v[i], operand.Mem{Base: dst, Disp: 32 * i})
 	}
@@ -183,7 +107,7 @@ func avx2() {
 		VPBROADCASTQ(mask.AsX(), mask)
 		VPCMPGTQ(lanes, mask, mask) // n > lane
 		VMASKMOVPD(operand.Mem{Base: x}, mask, w)
-		exp([]reg.VecVirtual{w})
+		exp(w)
 		VMASKMOVPD(w, mask, operand.Mem{Base: dst})
 		SUBQ(operand.U8(4), n)
 		JLE(operand.LabelRef("done"))

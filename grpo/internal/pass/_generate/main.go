@@ -12,23 +12,28 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/grouprl/grouprl/internal/vexp/_generate/exp"
 )
 
 func main() {
 	ConstraintExpr("amd64,gc,!noasm,!purego")
+	for _, size := range []int{4, 8} {
+		ratio(size)
+		k3(size)
+	}
 	for _, tier := range []string{"AVX512", "AVX2"} {
-		subtract(tier, 4)
-		subtract(tier, 8)
-		widen(tier)
-		add(tier)
-		clip(tier)
-		k3(tier)
-		measure(tier)
-		held(tier)
 		for _, size := range []int{4, 8} {
+			subtract(tier, size)
 			narrow(tier, size, true)
 			narrow(tier, size, false)
 		}
+		widen(tier)
+		add(tier)
+		clip(tier)
+		measure(tier)
+		estimate(tier)
+		held(tier)
 	}
 	Generate()
 }
@@ -37,6 +42,7 @@ func main() {
 type kernel struct {
 	avx512 bool
 	part   int // of the eight lanes
+	ahead  int // numbers from the cursor to this vector
 	i, n   reg.GPVirtual
 }
 
@@ -64,6 +70,52 @@ func write(tier, name, args, doc string, f func(k *kernel) (setup, vector, finis
 	RET()
 }
 
+// groups is write for a kernel with an exponential inside, of which several go side by
+// side since each waits for itself. AVX2 has too few registers for that and is faster
+// with a pass for each step.
+func groups(name, args, doc string, f func(k *kernel) (setup func(), group func(size int), finish func())) {
+	TEXT(name+"AVX512", NOSPLIT, "func("+args+", n int)")
+	Pragma("noescape")
+	Doc(name + "AVX512 is " + doc + ", n a multiple of 8.")
+	k := &kernel{avx512: true, i: GP64(), n: GP64()}
+	setup, group, finish := f(k)
+	Load(Param("n"), k.n)
+	setup()
+	XORQ(k.i, k.i)
+	Label("group")
+	next := GP64()
+	LEAQ(operand.Mem{Base: k.i, Disp: 8 * side}, next)
+	CMPQ(next, k.n)
+	JG(operand.LabelRef("single"))
+	group(side)
+	MOVQ(next, k.i)
+	JMP(operand.LabelRef("group"))
+	Label("single")
+	CMPQ(k.i, k.n)
+	JGE(operand.LabelRef("done"))
+	group(1)
+	ADDQ(operand.U8(8), k.i)
+	JMP(operand.LabelRef("single"))
+	Label("done")
+	finish()
+	VZEROUPPER()
+	RET()
+}
+
+const (
+	side     = 3 // exponentials side by side
+	inMemory = 9 // of the exponential's coefficients
+)
+
+// each runs f for every vector of a group, in the order of the tokens.
+func (k *kernel) each(size int, f func(j int)) {
+	for j := range size {
+		k.ahead = 8 * j
+		f(j)
+	}
+	k.ahead = 0
+}
+
 func (k *kernel) width() int {
 	if k.avx512 {
 		return 8
@@ -87,7 +139,7 @@ func pointer(name string) reg.GPVirtual {
 
 // at is this vector's place in a slice of elements of size bytes.
 func (k *kernel) at(base reg.Register, size int) operand.Mem {
-	return operand.Mem{Base: base, Index: k.i, Scale: uint8(size), Disp: k.part * k.width() * size}
+	return operand.Mem{Base: base, Index: k.i, Scale: uint8(size), Disp: (k.ahead + k.part*k.width()) * size}
 }
 
 // lanes is this part's place in the row'th of several Lanes.
@@ -104,6 +156,41 @@ func (k *kernel) load(base reg.Register, size int) reg.VecVirtual {
 		VMOVUPD(k.at(base, 8), v)
 	}
 	return v
+}
+
+// open loads the lanes of sums in consecutive rows, close stores them.
+func (k *kernel) open(base reg.Register, s []reg.VecVirtual) func() {
+	return func() {
+		for i := range s {
+			s[i] = k.vec()
+			VMOVUPD(k.lanes(base, i), s[i])
+		}
+	}
+}
+
+func (k *kernel) close(base reg.Register, s []reg.VecVirtual) func() {
+	return func() {
+		for i := range s {
+			VMOVUPD(s[i], k.lanes(base, i))
+		}
+	}
+}
+
+// exp returns what turns vectors into their exponentials, with the table of package vexp
+// at the argument table.
+func (k *kernel) exp() func(v ...reg.VecVirtual) {
+	table := pointer("table")
+	return exp.AVX512(func(offset int) operand.Mem { return operand.Mem{Base: table, Disp: offset} }, inMemory)
+}
+
+// difference returns a - b of elements of size bytes.
+func (k *kernel) difference(a, b reg.Register, size int) reg.VecVirtual {
+	d, y := k.load(a, size), operand.Op(k.at(b, 8))
+	if size == 4 {
+		y = k.load(b, 4)
+	}
+	VSUBPD(y, d, d)
+	return d
 }
 
 // broadcast fills a register with the number at place i of an array.
@@ -146,6 +233,7 @@ const (
 	equal   = 0
 	less    = 17
 	greater = 30
+	other   = 12 // less or greater
 )
 
 // compare returns the lanes in which x how y.
@@ -157,6 +245,18 @@ func (k *kernel) compare(how uint8, x, y operand.Op) reg.Register {
 	}
 	m := YMM()
 	VCMPPD(operand.U8(how), y, x, m)
+	return m
+}
+
+// compareIn is compare, false outside in.
+func (k *kernel) compareIn(in reg.Register, how uint8, x, y operand.Op) reg.Register {
+	if k.avx512 {
+		m := K()
+		VCMPPD(operand.U8(how), y, x, in, m)
+		return m
+	}
+	m := k.compare(how, x, y)
+	VANDPD(in, m, m)
 	return m
 }
 
@@ -189,37 +289,98 @@ func (k *kernel) bits(m reg.Register) reg.GPVirtual {
 	return b
 }
 
+// note keeps in bad that x has a number that is not finite: x - x is 0 or NaN, and the
+// bits of both are or-ed, which has no latency to wait for as a sum has.
+func (k *kernel) note(x, bad reg.VecVirtual) {
+	y := k.vec()
+	VSUBPD(x, x, y)
+	VORPD(y, bad, bad)
+}
+
 func float(size int) string { return fmt.Sprint("float", 8*size) }
 
 func subtract(tier string, size int) {
 	F := float(size)
 	write(tier, "subtract"+F[5:], fmt.Sprintf("dst *float64, a, b *%s, sum *float64", F), "", func(k *kernel) (setup, vector, finish func()) {
 		dst, a, b, sum := pointer("dst"), pointer("a"), pointer("b"), pointer("sum")
-		var s reg.VecVirtual
-		setup = func() { s = k.vec(); VMOVUPD(k.lanes(sum, 0), s) }
-		vector = func() {
-			d, y := k.load(a, size), operand.Op(k.at(b, 8))
-			if size == 4 {
-				y = k.load(b, 4)
-			}
-			VSUBPD(y, d, d)
+		s := make([]reg.VecVirtual, 1)
+		return k.open(sum, s), func() {
+			d := k.difference(a, b, size)
 			VMOVUPD(d, k.at(dst, 8))
-			VADDPD(d, s, s)
-		}
-		finish = func() { VMOVUPD(s, k.lanes(sum, 0)) }
-		return setup, vector, finish
+			VADDPD(d, s[0], s[0])
+		}, k.close(sum, s)
+	})
+}
+
+// Rows of RatioSums.
+const (
+	logRatioRow = iota
+	ratioRow
+	squareRow
+	minRow
+	maxRow
+	k2Row
+	k3Row
+	ratioRows
+)
+
+// moments adds a vector of ratios, log-ratios and exp(log-ratio), which it overwrites,
+// to the sums but for that of the log-ratio.
+func (k *kernel) moments(s []reg.VecVirtual, r, d, e reg.VecVirtual, one operand.Op) {
+	VADDPD(r, s[ratioRow], s[ratioRow])
+	VFMADD231PD(r, r, s[squareRow])
+	VMINPD(s[minRow], r, s[minRow])
+	VMAXPD(s[maxRow], r, s[maxRow])
+	VFMADD231PD(d, d, s[k2Row])
+	VSUBPD(one, e, e)
+	VSUBPD(d, e, e)
+	VADDPD(e, s[k3Row], s[k3Row])
+}
+
+func ratio(size int) {
+	F := float(size)
+	groups("ratio"+F[5:], fmt.Sprintf("d, ratio *float64, lp, anchor *%s, sums, table *float64", F), "Ratio", func(k *kernel) (setup func(), group func(size int), finish func()) {
+		pd, ratio, lp, anchor, sums := pointer("d"), pointer("ratio"), pointer("lp"), pointer("anchor"), pointer("sums")
+		exp := k.exp()
+		s := make([]reg.VecVirtual, ratioRows)
+		return k.open(sums, s), func(n int) {
+			d, r := make([]reg.VecVirtual, n), make([]reg.VecVirtual, n)
+			k.each(n, func(j int) {
+				d[j], r[j] = k.difference(lp, anchor, size), k.vec()
+				VMOVUPD(d[j], k.at(pd, 8))
+				VADDPD(d[j], s[logRatioRow], s[logRatioRow])
+				VMOVAPD(d[j], r[j])
+			})
+			exp(r...)
+			k.each(n, func(j int) {
+				VMOVUPD(r[j], k.at(ratio, 8))
+				e := k.vec()
+				VMOVAPD(r[j], e)
+				k.moments(s, r[j], d[j], e, constant(1))
+			})
+		}, k.close(sums, s)
+	})
+}
+
+func measure(tier string) {
+	write(tier, "measure", "sums *float64, ratio, e, d *float64", "", func(k *kernel) (setup, vector, finish func()) {
+		sums, ratio, pe, pd := pointer("sums"), pointer("ratio"), pointer("e"), pointer("d")
+		s := make([]reg.VecVirtual, ratioRows)
+		return k.open(sums, s), func() {
+			k.moments(s, k.load(ratio, 8), k.load(pd, 8), k.load(pe, 8), constant(1))
+		}, k.close(sums, s)
 	})
 }
 
 func widen(tier string) {
 	write(tier, "widen", "dst *float64, src *float32, bad *float64", "", func(k *kernel) (setup, vector, finish func()) {
 		dst, src, bad := pointer("dst"), pointer("src"), pointer("bad")
-		var s, zero reg.VecVirtual
-		setup = func() { s, zero = k.vec(), k.zero(); VMOVUPD(k.lanes(bad, 0), s) }
+		var s reg.VecVirtual
+		setup = func() { s = k.vec(); VMOVUPD(k.lanes(bad, 0), s) }
 		vector = func() {
 			x := k.load(src, 4)
 			VMOVUPD(x, k.at(dst, 8))
-			VFMADD231PD(x, zero, s)
+			k.note(x, s)
 		}
 		finish = func() { VMOVUPD(s, k.lanes(bad, 0)) }
 		return setup, vector, finish
@@ -227,13 +388,13 @@ func widen(tier string) {
 }
 
 func add(tier string) {
-	write(tier, "add", "sum *float64, x *float64", "", func(k *kernel) (setup, vector, finish func()) {
-		sum, x := pointer("sum"), pointer("x")
-		var s reg.VecVirtual
-		setup = func() { s = k.vec(); VMOVUPD(k.lanes(sum, 0), s) }
-		vector = func() { VADDPD(k.at(x, 8), s, s) }
-		finish = func() { VMOVUPD(s, k.lanes(sum, 0)) }
-		return setup, vector, finish
+	write(tier, "add", "sums *float64, x, y *float64", "", func(k *kernel) (setup, vector, finish func()) {
+		sums, x, y := pointer("sums"), pointer("x"), pointer("y")
+		s := make([]reg.VecVirtual, 2)
+		return k.open(sums, s), func() {
+			VADDPD(k.at(x, 8), s[0], s[0])
+			VADDPD(k.at(y, 8), s[1], s[1])
+		}, k.close(sums, s)
 	})
 }
 
@@ -241,28 +402,21 @@ func clip(tier string) {
 	write(tier, "clip", "loss, dloss, ratio, advantage *float64, bounds *float64", "", func(k *kernel) (setup, vector, finish func()) {
 		loss, dloss, ratio, advantage, bounds := pointer("loss"), pointer("dloss"), pointer("ratio"), pointer("advantage"), pointer("bounds")
 		low, high, limit := k.broadcast(bounds, 0), k.broadcast(bounds, 1), k.broadcast(bounds, 2)
-		zero, sign, none := k.zero(), k.vec(), k.vec()
-		VMOVUPD(constant(signBit), sign)
+		zero, none := k.zero(), k.vec()
 		VMOVUPD(constant(math.Inf(-1)), none)
 		vector = func() {
 			x, a := k.load(ratio, 8), k.load(advantage, 8)
-			positive, negative := k.compare(greater, a, zero), k.compare(less, a, zero)
+			positive, any := k.compare(greater, a, zero), k.compare(other, a, zero)
 			hi, lo, y := k.vec(), k.vec(), k.vec()
 			k.pick(positive, high, limit, hi)
 			k.pick(positive, none, low, lo)
 			Comment("The data last, or NaN would be lost.")
 			VMINPD(x, hi, y)
 			VMAXPD(y, lo, y)
-			inside := k.compare(equal, y, x)
-			VXORPD(sign, y, y)
-			VMULPD(a, y, y)
-			if k.avx512 {
-				KORB(negative, positive, positive)
-				KANDB(positive, inside, inside)
-			} else {
-				VORPD(negative, positive, positive)
-			}
-			k.keep(positive, y, y)
+			inside := k.compareIn(any, equal, y, x)
+			Comment("-(y a) - 0 is -y a, with its sign where it is 0.")
+			VFNMSUB213PD(zero, a, y)
+			k.keep(any, y, y)
 			VMOVUPD(y, k.at(loss, 8))
 			k.keep(inside, y, y)
 			VMOVUPD(y, k.at(dloss, 8))
@@ -271,122 +425,99 @@ func clip(tier string) {
 	})
 }
 
-func k3(tier string) {
-	write(tier, "k3", "value, slope, x, e *float64", "", func(k *kernel) (setup, vector, finish func()) {
-		value, slope, px, pe := pointer("value"), pointer("slope"), pointer("x"), pointer("e")
-		one := k.vec()
-		VMOVUPD(constant(1), one)
-		c := func(x float64) operand.Op { return constant(x) }
-		if k.avx512 { // registers enough
-			loaded := map[float64]operand.Op{}
-			for _, x := range []float64{1. / 120, 1. / 24, 1. / 6, 1. / 2, 1. / 1024} {
-				v := k.vec()
-				VMOVUPD(constant(x), v)
-				loaded[x] = v
-			}
-			c = func(x float64) operand.Op { return loaded[x] }
-		}
-		sign, other := k.vec(), k.vec()
-		VMOVUPD(constant(signBit), sign)
-		VMOVUPD(constant(otherBits), other)
-		vector = func() {
-			x, e := k.load(px, 8), k.load(pe, 8)
-			v, s, p, w, size := k.vec(), k.vec(), k.vec(), k.vec(), k.vec()
-			VSUBPD(one, e, v)
-			VSUBPD(x, v, v)
-			VSUBPD(e, one, s)
-			Comment("Near 0.")
-			VMOVAPD(c(1./120), p)
-			VFMADD213PD(c(1./24), x, p)
-			VFMADD213PD(c(1./6), x, p)
-			VFMADD213PD(c(1./2), x, p)
-			VMULPD(x, x, w)
-			VMULPD(p, w, w)
-			VXORPD(sign, x, p)
-			VSUBPD(w, p, p)
-			VANDPD(other, x, size)
-			near := k.compare(less, size, c(1./1024))
-			k.pick(near, w, v, v)
-			k.pick(near, p, s, s)
+// k3 returns value and slope of x and e = exp(x); x is overwritten.
+func (k *kernel) k3(x, e reg.VecVirtual) (v, d reg.VecVirtual) {
+	v, d = k.vec(), k.vec()
+	p, w := k.vec(), k.vec()
+	VSUBPD(constant(1), e, v)
+	VSUBPD(x, v, v)
+	VMOVUPD(constant(1), d)
+	VSUBPD(e, d, d)
+	Comment("Near 0.")
+	VMOVUPD(constant(1./120), p)
+	VFMADD213PD(constant(1./24), x, p)
+	VFMADD213PD(constant(1./6), x, p)
+	VFMADD213PD(constant(1./2), x, p)
+	VMULPD(x, x, w)
+	VMULPD(p, w, w)
+	VXORPD(constant(signBit), x, p)
+	VSUBPD(w, p, p)
+	VANDPD(constant(otherBits), x, x)
+	near := k.compare(less, x, constant(1./1024))
+	k.pick(near, w, v, v)
+	k.pick(near, p, d, d)
+	return v, d
+}
+
+func estimate(tier string) {
+	write(tier, "estimate", "value, slope, x, e *float64", "", func(k *kernel) (setup, vector, finish func()) {
+		value, slope, x, e := pointer("value"), pointer("slope"), pointer("x"), pointer("e")
+		return func() {}, func() {
+			v, d := k.k3(k.load(x, 8), k.load(e, 8))
 			VMOVUPD(v, k.at(value, 8))
-			VMOVUPD(s, k.at(slope, 8))
-		}
-		return func() {}, vector, func() {}
+			VMOVUPD(d, k.at(slope, 8))
+		}, func() {}
 	})
 }
 
-// Rows of Moments.
-const (
-	ratioRow, squareRow, minRow, maxRow, k2Row, k3Row, lossRow, slopeRow = 0, 1, 2, 3, 4, 5, 6, 7
-)
-
-func measure(tier string) {
-	write(tier, "measure", "m *float64, ratio, own, d, loss, dloss *float64", "", func(k *kernel) (setup, vector, finish func()) {
-		m, ratio, own, pd, loss, dloss := pointer("m"), pointer("ratio"), pointer("own"), pointer("d"), pointer("loss"), pointer("dloss")
-		var s [slopeRow + 1]reg.VecVirtual
-		setup = func() {
-			for i := range s {
-				s[i] = k.vec()
-				VMOVUPD(k.lanes(m, i), s[i])
-			}
-		}
-		vector = func() {
-			r, d, e := k.load(ratio, 8), k.load(pd, 8), k.load(own, 8)
-			VADDPD(r, s[ratioRow], s[ratioRow])
-			VFMADD231PD(r, r, s[squareRow])
-			VMINPD(s[minRow], r, s[minRow])
-			VMAXPD(s[maxRow], r, s[maxRow])
-			VFMADD231PD(d, d, s[k2Row])
-			VSUBPD(constant(1), e, e)
-			VSUBPD(d, e, e)
-			VADDPD(e, s[k3Row], s[k3Row])
-			VADDPD(k.at(loss, 8), s[lossRow], s[lossRow])
-			VADDPD(k.at(dloss, 8), s[slopeRow], s[slopeRow])
-		}
-		finish = func() {
-			for i := range s {
-				VMOVUPD(s[i], k.lanes(m, i))
-			}
-		}
-		return setup, vector, finish
+func k3(size int) {
+	F := float(size)
+	groups("k3"+F[5:], fmt.Sprintf("value, slope *float64, other, lp *%s, sums, table *float64", F), "K3", func(k *kernel) (setup func(), group func(size int), finish func()) {
+		value, slope, other, lp, sums := pointer("value"), pointer("slope"), pointer("other"), pointer("lp"), pointer("sums")
+		exp := k.exp()
+		s := make([]reg.VecVirtual, 2)
+		return k.open(sums, s), func(n int) {
+			x, e := make([]reg.VecVirtual, n), make([]reg.VecVirtual, n)
+			k.each(n, func(j int) {
+				x[j], e[j] = k.difference(other, lp, size), k.vec()
+				VMOVAPD(x[j], e[j])
+			})
+			exp(e...)
+			k.each(n, func(j int) {
+				v, d := k.k3(x[j], e[j])
+				VMOVUPD(v, k.at(value, 8))
+				VMOVUPD(d, k.at(slope, 8))
+				VADDPD(v, s[0], s[0])
+				VADDPD(d, s[1], s[1])
+			})
+		}, k.close(sums, s)
 	})
 }
 
 func held(tier string) {
-	write(tier, "held", "c *int64, slope, side, advantage *float64", "", func(k *kernel) (setup, vector, finish func()) {
-		c, slope, side, advantage := pointer("c"), pointer("slope"), pointer("side"), pointer("advantage")
-		zero := k.zero()
-		var counts [4]reg.GPVirtual
-		for i := range counts {
-			counts[i] = GP64()
-			MOVQ(operand.Mem{Base: c, Disp: 8 * i}, counts[i])
-		}
-		vector = func() {
-			d, a := k.load(side, 8), k.load(advantage, 8)
-			still := k.bits(k.compare(equal, zero, k.at(slope, 8)))
-			low, high := k.bits(k.compare(less, d, zero)), k.bits(k.compare(greater, d, zero))
-			negative, positive := k.bits(k.compare(less, a, zero)), k.bits(k.compare(greater, a, zero))
-			ANDL(still, low)
-			ANDL(still, high)
-			for i, s := range []reg.GPVirtual{low, high} {
-				both := GP32()
-				MOVL(s, both)
-				ANDL(negative, both)
-				ANDL(positive, s)
-				for j, b := range []reg.GPVirtual{both, s} {
-					POPCNTL(b, b)
-					ADDQ(b.As64(), counts[2*i+j])
-				}
+	write(tier, "held", "counts *uint64, slope, side, advantage *float64", "", func(k *kernel) (setup, vector, finish func()) {
+		counts, slope, side, advantage := pointer("counts"), pointer("slope"), pointer("side"), pointer("advantage")
+		zero, one, high, mask := k.zero(), k.vec(), k.vec(), k.vec()
+		VMOVUPD(constant(math.Float64frombits(1)), one)
+		VMOVUPD(constant(math.Float64frombits(32)), high)
+		VMOVUPD(constant(math.Float64frombits(48)), mask)
+		c := make([]reg.VecVirtual, 1)
+		return k.open(counts, c), func() {
+			d, a, p := k.load(side, 8), k.load(advantage, 8), k.vec()
+			VMULPD(d, a, p)
+			still := k.compare(equal, zero, k.at(slope, 8))
+			still = k.compareIn(still, other, p, zero)
+			Comment("Sixteen times the class: the signs of side and advantage.")
+			VPSRLQ(operand.U8(58), d, d)
+			VPSRLQ(operand.U8(59), a, a)
+			if k.avx512 {
+				VPTERNLOGQ(operand.U8(0xe4), high, a, d) // high ? d : a
+			} else {
+				VPAND(high, d, d)
+				VPANDN(a, high, a)
+				VPOR(a, d, d)
 			}
-		}
-		finish = func() {
-			if k.part == 8/k.width()-1 {
-				for i := range counts {
-					MOVQ(counts[i], operand.Mem{Base: c, Disp: 8 * i})
-				}
+			if k.avx512 {
+				VPANDQ(mask, d, d)
+				VPSLLVQ(d, one, d)
+				VPADDQ(d, c[0], still, c[0])
+			} else {
+				VPAND(mask, d, d)
+				VPSLLVQ(d, one, d)
+				VPAND(still, d, d)
+				VPADDQ(d, c[0], c[0])
 			}
-		}
-		return func() {}, vector, finish
+		}, k.close(counts, c)
 	})
 }
 
@@ -398,58 +529,43 @@ func narrow(tier string, size int, kl bool) {
 	write(tier, name+F[5:], fmt.Sprintf("dst *%s, %s, f *float64, bad *%s", F, args, F), "", func(k *kernel) (setup, vector, finish func()) {
 		dst, dloss, f, bad := pointer("dst"), pointer("dloss"), pointer("f"), pointer("bad")
 		var slope reg.GPVirtual
-		share, c, scale := k.broadcast(f, 0), k.broadcast(f, 1), k.broadcast(f, 2)
+		share, c := k.broadcast(f, 0), k.broadcast(f, 1)
 		if kl {
 			slope = pointer("slope")
 		}
-		var s, zero reg.VecVirtual
+		var s reg.VecVirtual
 		place := func() operand.Mem { return operand.Mem{Base: bad, Disp: size * k.part * k.width()} }
-		setup = func() {
+		narrowed := func() reg.VecVirtual { // a register of as many elements
 			if size == 8 {
-				s, zero = k.vec(), k.zero()
-				VMOVUPD(place(), s)
+				return k.vec()
 			} else if k.avx512 {
-				s, zero = YMM(), YMM()
-				VXORPS(zero, zero, zero)
-				VMOVUPS(place(), s)
-			} else {
-				s, zero = XMM(), XMM()
-				VXORPS(zero, zero, zero)
-				VMOVUPS(place(), s)
+				return YMM()
 			}
+			return XMM()
 		}
+		setup = func() { s = narrowed(); VMOVUPS(place(), s) }
 		vector = func() {
 			g := k.vec()
 			VMULPD(k.at(dloss, 8), share, g)
 			if kl {
-				x := k.vec()
-				VMULPD(k.at(slope, 8), c, x)
-				VADDPD(x, g, g)
+				VFMADD231PD(k.at(slope, 8), c, g)
 			}
-			VMULPD(scale, g, g)
 			if size == 8 {
 				VMOVUPD(g, k.at(dst, 8))
-				VFMADD231PD(g, zero, s)
+				k.note(g, s)
 				return
 			}
-			var y reg.VecVirtual
+			y := narrowed()
 			if k.avx512 {
-				y = YMM()
 				VCVTPD2PS(g, y)
 			} else {
-				y = XMM()
 				VCVTPD2PSY(g, y)
 			}
 			VMOVUPS(y, k.at(dst, 4))
-			VFMADD231PS(y, zero, s)
+			VSUBPS(y, y, y)
+			VORPS(y, s, s)
 		}
-		finish = func() {
-			if size == 8 {
-				VMOVUPD(s, place())
-			} else {
-				VMOVUPS(s, place())
-			}
-		}
+		finish = func() { VMOVUPS(s, place()) }
 		return setup, vector, finish
 	})
 }
