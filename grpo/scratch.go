@@ -147,6 +147,9 @@ func (s *scratch[F]) advantages(b *Batch[F], i int) bool {
 	dst := s.advantage
 	if len(b.TokenAdvantages) == 0 {
 		a := b.Advantages[i]
+		if s.lo > 0 { // as in the block before
+			return finite(a)
+		}
 		dst[0] = a
 		for n := 1; n < len(dst); n *= 2 {
 			copy(dst[n:], dst[:n])

@@ -22,7 +22,7 @@ import (
 // block. Sums are lanes of the whole response, so that both give the same bits.
 
 // blockTokens is the length of a block, a multiple of 8.
-const blockTokens = 512
+const blockTokens = 1024
 
 // A tokenwise rule looks at the LogRatio, Ratio and Advantage of one token at a time
 // and at nothing else of a Response, whose other slices are then nil.

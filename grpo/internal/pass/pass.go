@@ -21,7 +21,7 @@ type Lanes [8]float64
 
 // Sum adds the lanes up.
 func (l *Lanes) Sum() float64 {
-	return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
+	return ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7]))
 }
 
 // Add adds x.

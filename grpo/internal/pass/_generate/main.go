@@ -73,7 +73,7 @@ func write(tier, name, args, doc string, f func(k *kernel) (setup, vector, finis
 // groups is write for a kernel with an exponential inside, of which several go side by
 // side since each waits for itself. AVX2 has too few registers for that and is faster
 // with a pass for each step.
-func groups(name, args, doc string, f func(k *kernel) (setup func(), group func(size int), finish func())) {
+func groups(name, args, doc string, side int, f func(k *kernel) (setup func(), group func(size int), finish func())) {
 	TEXT(name+"AVX512", NOSPLIT, "func("+args+", n int)")
 	Pragma("noescape")
 	Doc(name + "AVX512 is " + doc + ", n a multiple of 8.")
@@ -102,11 +102,6 @@ func groups(name, args, doc string, f func(k *kernel) (setup func(), group func(
 	RET()
 }
 
-const (
-	side     = 3 // exponentials side by side
-	inMemory = 9 // of the exponential's coefficients
-)
-
 // each runs f for every vector of a group, in the order of the tokens.
 func (k *kernel) each(size int, f func(j int)) {
 	for j := range size {
@@ -114,6 +109,13 @@ func (k *kernel) each(size int, f func(j int)) {
 		f(j)
 	}
 	k.ahead = 0
+}
+
+// prefetch brings what comes after distance bytes nearer.
+func (k *kernel) prefetch(base reg.Register, size int) {
+	m := k.at(base, size)
+	m.Disp += 4096
+	PREFETCHT0(m)
 }
 
 func (k *kernel) width() int {
@@ -177,8 +179,8 @@ func (k *kernel) close(base reg.Register, s []reg.VecVirtual) func() {
 }
 
 // exp returns what turns vectors into their exponentials, with the table of package vexp
-// at the argument table.
-func (k *kernel) exp() func(v ...reg.VecVirtual) {
+// at the argument table; see package exp for inMemory.
+func (k *kernel) exp(inMemory int) func(v ...reg.VecVirtual) {
 	table := pointer("table")
 	return exp.AVX512(func(offset int) operand.Mem { return operand.Mem{Base: table, Disp: offset} }, inMemory)
 }
@@ -324,14 +326,21 @@ const (
 	ratioRows
 )
 
+// addProduct adds x y, rounded, to sum.
+func (k *kernel) addProduct(x, y, sum reg.VecVirtual) {
+	p := k.vec()
+	VMULPD(x, y, p)
+	VADDPD(p, sum, sum)
+}
+
 // moments adds a vector of ratios, log-ratios and exp(log-ratio), which it overwrites,
 // to the sums but for that of the log-ratio.
 func (k *kernel) moments(s []reg.VecVirtual, r, d, e reg.VecVirtual, one operand.Op) {
 	VADDPD(r, s[ratioRow], s[ratioRow])
-	VFMADD231PD(r, r, s[squareRow])
+	k.addProduct(r, r, s[squareRow])
 	VMINPD(s[minRow], r, s[minRow])
 	VMAXPD(s[maxRow], r, s[maxRow])
-	VFMADD231PD(d, d, s[k2Row])
+	k.addProduct(d, d, s[k2Row])
 	VSUBPD(one, e, e)
 	VSUBPD(d, e, e)
 	VADDPD(e, s[k3Row], s[k3Row])
@@ -339,13 +348,15 @@ func (k *kernel) moments(s []reg.VecVirtual, r, d, e reg.VecVirtual, one operand
 
 func ratio(size int) {
 	F := float(size)
-	groups("ratio"+F[5:], fmt.Sprintf("d, ratio *float64, lp, anchor *%s, sums, table *float64", F), "Ratio", func(k *kernel) (setup func(), group func(size int), finish func()) {
+	groups("ratio"+F[5:], fmt.Sprintf("d, ratio *float64, lp, anchor *%s, sums, table *float64", F), "Ratio", 3, func(k *kernel) (setup func(), group func(size int), finish func()) {
 		pd, ratio, lp, anchor, sums := pointer("d"), pointer("ratio"), pointer("lp"), pointer("anchor"), pointer("sums")
-		exp := k.exp()
+		exp := k.exp(12)
 		s := make([]reg.VecVirtual, ratioRows)
 		return k.open(sums, s), func(n int) {
 			d, r := make([]reg.VecVirtual, n), make([]reg.VecVirtual, n)
 			k.each(n, func(j int) {
+				k.prefetch(lp, size)
+				k.prefetch(anchor, size)
 				d[j], r[j] = k.difference(lp, anchor, size), k.vec()
 				VMOVUPD(d[j], k.at(pd, 8))
 				VADDPD(d[j], s[logRatioRow], s[logRatioRow])
@@ -462,13 +473,14 @@ func estimate(tier string) {
 
 func k3(size int) {
 	F := float(size)
-	groups("k3"+F[5:], fmt.Sprintf("value, slope *float64, other, lp *%s, sums, table *float64", F), "K3", func(k *kernel) (setup func(), group func(size int), finish func()) {
+	groups("k3"+F[5:], fmt.Sprintf("value, slope *float64, other, lp *%s, sums, table *float64", F), "K3", 2, func(k *kernel) (setup func(), group func(size int), finish func()) {
 		value, slope, other, lp, sums := pointer("value"), pointer("slope"), pointer("other"), pointer("lp"), pointer("sums")
-		exp := k.exp()
+		exp := k.exp(4)
 		s := make([]reg.VecVirtual, 2)
 		return k.open(sums, s), func(n int) {
 			x, e := make([]reg.VecVirtual, n), make([]reg.VecVirtual, n)
 			k.each(n, func(j int) {
+				k.prefetch(other, size)
 				x[j], e[j] = k.difference(other, lp, size), k.vec()
 				VMOVAPD(x[j], e[j])
 			})
