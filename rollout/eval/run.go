@@ -195,7 +195,7 @@ func (e *Evaluation) begin(problems iter.Seq2[*rollout.Problem, error]) (*run, e
 		return nil, ErrNoResults
 	}
 	var err error
-	if r.log, err = openRunLog(e.Dir, runHead{e.Name, e.Protocol}); err != nil {
+	if r.log, err = openRunLog(e.Dir, RunHead{e.Name, e.Protocol}); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -34,19 +35,19 @@ func (e *RecordError) Unwrap() error { return e.Err }
 
 // A record is one of the three, as JSON.
 type record struct {
-	Run    *runHead `json:"run,omitempty"`
+	Run    *RunHead `json:"run,omitempty"`
 	Drawn  *drawn   `json:"drawn,omitempty"`
 	Judged *Sample  `json:"judged,omitempty"`
 }
 
-// runHead is the first record: what is resumed.
-type runHead struct {
+// RunHead says what run a folder holds.
+type RunHead struct {
 	Name     string   `json:"name"`
 	Protocol Protocol `json:"protocol"`
 }
 
 // String names a run in messages.
-func (h runHead) String() string {
+func (h RunHead) String() string {
 	return fmt.Sprintf("%q (%v, seed %d)", h.Name, h.Protocol, h.Protocol.Seed)
 }
 
@@ -72,12 +73,12 @@ type runLog struct {
 	file *journal.Log // nil: no folder
 
 	mu      sync.Mutex
-	head    *runHead
+	head    *RunHead
 	texts   map[sampleKey]journal.Position // of what is drawn and not judged
 	samples map[sampleKey]*Sample
 }
 
-func openRunLog(dir string, head runHead) (*runLog, error) {
+func openRunLog(dir string, head RunHead) (*runLog, error) {
 	l := &runLog{dir: dir, texts: map[sampleKey]journal.Position{}, samples: map[sampleKey]*Sample{}}
 	if dir == "" {
 		return l, nil
@@ -175,6 +176,24 @@ func (l *runLog) drawn(key sampleKey) (*drawn, error) {
 		return nil, &RecordError{l.dir, fmt.Errorf("at byte %d: %w", at.Offset, err)}
 	}
 	return r.Drawn, nil
+}
+
+// Head returns what run the folder dir holds, and changes nothing.
+func Head(dir string) (RunHead, error) {
+	for at, err := range journal.ReadLog(dir) {
+		if err != nil {
+			return RunHead{}, err
+		}
+		var r record
+		if err := json.Unmarshal(at.Payload, &r); err != nil {
+			return RunHead{}, &RecordError{dir, err}
+		}
+		if r.Run == nil {
+			break
+		}
+		return *r.Run, nil
+	}
+	return RunHead{}, &RecordError{dir, errors.New("it does not begin with a run's name and protocol")}
 }
 
 // Text is a completion of a run, as its journal has it.

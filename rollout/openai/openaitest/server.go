@@ -51,6 +51,9 @@ type Server struct {
 	Reply   func(q *Question) string // what the policy says to a prompt, but for the end token; nil: "ok"
 	Version func() string            // weight version, asked once a chunk; nil: none
 
+	Model  string // that it serves; "": policy
+	Window int    // that it says it was started with; 0: it does not say
+
 	NoIDs      bool                                                           // as servers that have no token ids
 	NoLogProbs bool                                                           // as servers that have no log-probabilities
 	NoUsage    bool                                                           // as servers that do not count
@@ -88,6 +91,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if s.Health != nil {
 			w.WriteHeader(s.Health())
 		}
+		return
+	case "/v1/models":
+		m := map[string]any{"id": "policy", "object": "model"}
+		if s.Model != "" {
+			m["id"] = s.Model
+		}
+		if s.Window > 0 {
+			m["max_model_len"] = s.Window
+		}
+		write(w, http.StatusOK, map[string]any{"object": "list", "data": []any{m}})
 		return
 	case "/v1/completions", "/v1/chat/completions", "/generate":
 	default:
