@@ -282,12 +282,10 @@ template <typename F> DEVICE Token evaluate(const Rule *rule, const Response &r,
 
 	bool held = surrogate(a > 0 ? rule->positive : rule->negative, k.ratio, a, logp, &k.loss, &k.dloss);
 	k.held = 0;
-	if ((held || !k.inside) && a != 0) {
-		double side = q != k.d ? k.d : x;
-		if (side < 0)
-			k.held = a < 0 ? LOW_NEGATIVE : LOW_POSITIVE;
-		else if (side > 0)
-			k.held = a < 0 ? HIGH_NEGATIVE : HIGH_POSITIVE;
+	if (held || !k.inside) {
+		const double side = q != k.d ? k.d : x, p = side * a;
+		if (p < 0 || p > 0)
+			k.held = side < 0 ? (a < 0 ? LOW_NEGATIVE : LOW_POSITIVE) : (a < 0 ? HIGH_NEGATIVE : HIGH_POSITIVE);
 	}
 
 	k.weight = 1;
@@ -361,12 +359,12 @@ template <int STEP> DEVICE double lane(double sum, const double *x, int64 n, int
 // squares is lane of the numbers' squares.
 DEVICE double squares(double sum, const double *x, int64 n, int64 from) {
 	for (int64 i = from; i < n; i += 8)
-		sum = fma64(x[i], x[i], sum);
+		sum += x[i] * x[i];
 	return sum;
 }
 
 // total is the sum of eight lanes, and total4 of four.
-DEVICE double total(const double *l) { return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7])); }
+DEVICE double total(const double *l) { return ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7])); }
 DEVICE double total4(const double *l) { return (l[0] + l[1]) + (l[2] + l[3]); }
 
 // What a block works with. Chunks alternate between two sets of columns, so that one
@@ -426,8 +424,7 @@ template <typename F> DEVICE Whole before(Scratch &s, const Response &r, const i
 template <typename F> DEVICE bool put(const Rule *rule, const Response &r, const Token &k, int64 row, double share, double dloss) {
 	double g = share * (k.inside || rule->detached ? dloss : 0);
 	if (rule->kl != 0)
-		g += r.kl_slope * k.kl_slope;
-	g *= rule->scale;
+		g = fma64(r.kl_slope * rule->scale, k.kl_slope, g);
 	if (rule->gradient)
 		store<F>(rule->gradient, row, g, rule->add);
 	if (rule->entropy_gradient && rule->entropy != 0)
@@ -503,7 +500,7 @@ DEVICE void objective(const Rule *__restrict__ given, const Response *__restrict
 					if (pass == passes) {
 						if (factor_pull != 0)
 							k.kl_slope += factor_pull;
-						tally[ODD] += !put<F>(rule, r, k, row, shared ? 1 : r.share, shared ? pull : k.dloss);
+						tally[ODD] += !put<F>(rule, r, k, row, shared ? rule->scale : r.share * rule->scale, shared ? pull : k.dloss);
 					}
 				}
 				if (pass > 1)
