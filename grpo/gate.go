@@ -46,6 +46,18 @@ func (g Gate) Weigh(w []float64, r *Response) {
 		vexp.Exp(p, over[:n])
 		vexp.Exp(q, under[:n])
 	}
+	if g.Statistic == TVStatistic && g.Level == TokenLevel && !g.Any {
+		high := g.High
+		if high == 0 {
+			high = math.Inf(1)
+		}
+		for t, p := range p {
+			if x := math.Abs(p - q[t]); !(x >= g.Low && x <= high) {
+				w[t] = 0
+			}
+		}
+		return
+	}
 	sum := 0.0
 	for t := range w {
 		x := g.Statistic.at(over[t]-under[t], p[t], q[t], g.Floor)

@@ -292,7 +292,7 @@ func (w *worker[F]) count(o *Objective, n int, sh shares) {
 		st.counts[countEntropy] += int64(n)
 	}
 	if len(o.Weights) > 0 {
-		st.weights(w.weight)
+		st.weights(w.weight, w.tmp)
 	}
 	st.ratios(sums, n)
 	st.held(&sums.held)
@@ -465,22 +465,21 @@ func (st *Stats) skipped(length int) {
 	}
 }
 
-// weights measures the product of weights.
-func (st *Stats) weights(weight []float64) {
-	var x, xx float64
+// weights measures the product of weights. squares is scratch.
+func (st *Stats) weights(weight, squares []float64) {
 	zero := 0
-	for _, w := range weight {
-		x += w
-		xx += float64(w * w)
+	for t, w := range weight {
+		squares[t] = w * w
 		if w == 0 {
 			zero++
 		}
 	}
 	st.counts[countZeroWeight] += int64(zero)
-	if finite(x) && finite(xx) {
+	var sums pass.Pair
+	if sums.Add(weight, squares); sums.Finite() {
 		st.counts[countWeighted] += int64(len(weight))
-		st.sums[sumWeight].Add(x)
-		st.sums[sumWeightSquared].Add(xx)
+		st.sums[sumWeight].Add(sums[0].Sum())
+		st.sums[sumWeightSquared].Add(sums[1].Sum())
 	}
 }
 

@@ -1,6 +1,9 @@
 package grpo
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Reject clears mask [T] at the counted tokens of b whose weights multiply to 0:
 // for those who want rejected tokens out of the counts, as verl's rejection
@@ -57,7 +60,7 @@ func (s *scratch[F]) weigh(weights []Weight, i int) error {
 		w.Weigh(s.weight, &s.r)
 	}
 	for _, x := range s.weight {
-		if !(x >= 0) || !finite(x) {
+		if !(x >= 0 && x <= math.MaxFloat64) {
 			return s.badToken("Weight", i, s.weight, func(t int) bool { return !(s.weight[t] >= 0) || !finite(s.weight[t]) })
 		}
 	}

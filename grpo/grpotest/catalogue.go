@@ -217,6 +217,7 @@ func NotBuilt() []Absent {
 		{"clipV", "subtracts an expectation over the vocabulary; clipB is built"},
 		{"ERC", "masks by the entropy before the step, which a batch does not hold"},
 		{"RSPO", "weighs by the shift of a mixture's router, which a batch does not hold"},
+		{"REC's forward-KL regulariser", "a likelihood of old's samples, -beta lp: Evaluator.Add with Reinforce and advantage beta; its k2 is KL{Against: AgainstOld, Estimator: K2}"},
 		{"GVPO, AMIR-GRPO", "squares differences of pairs of responses"},
 		{"TPO, SDPO, MiniLLM", "need pairs, or the teacher's distribution"},
 		{"FlowRL", "learns its normaliser Z"},

@@ -38,13 +38,18 @@ import (
 	"github.com/grouprl/grouprl/grpo"
 )
 
-// Run checks an objective on random batches, a subtest a contract.
+// Run checks an objective on random batches, a subtest a contract; with -short on
+// fewer batches.
 func Run(t *testing.T, o grpo.Objective) {
 	t.Helper()
+	seeds := uint64(seeds)
+	if testing.Short() {
+		seeds = 2
+	}
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
 			t.Helper()
-			if err := repeat(c.check, o); err != nil {
+			if err := repeat(c.check, o, seeds); err != nil {
 				t.Error(err)
 			}
 		})
@@ -56,7 +61,7 @@ func Run(t *testing.T, o grpo.Objective) {
 func Check(o grpo.Objective) error {
 	var all []error
 	for _, c := range checks {
-		if err := repeat(c.check, o); err != nil {
+		if err := repeat(c.check, o, seeds); err != nil {
 			all = append(all, fmt.Errorf("%s: %w", c.name, err))
 		}
 	}
@@ -76,13 +81,13 @@ const seeds = 8
 
 // repeat runs a check on every batch. A rule that panics, as one does that reads a
 // field which the batch lacks and its Needs does not name, has failed it.
-func repeat(check func(o grpo.Objective, rng *rand.Rand) error, o grpo.Objective) (err error) {
+func repeat(check func(o grpo.Objective, rng *rand.Rand) error, o grpo.Objective, seeds uint64) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v (does a rule read a field that its Needs does not declare?)", p)
 		}
 	}()
-	for seed := range uint64(seeds) {
+	for seed := range seeds {
 		o := o
 		o.Weights = append([]grpo.Weight(nil), o.Weights...)
 		if err := check(o, rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))); err != nil {

@@ -111,7 +111,8 @@ func (k *kernel) each(size int, f func(j int)) {
 	k.ahead = 0
 }
 
-// prefetch brings what comes after distance bytes nearer.
+// prefetch asks for what the next calls will read: a response's numbers come from
+// memory, and a block is too short for the processor to see the pattern.
 func (k *kernel) prefetch(base reg.Register, size int) {
 	m := k.at(base, size)
 	m.Disp += 4096
