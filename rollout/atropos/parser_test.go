@@ -114,6 +114,24 @@ func TestAppendJSONRefuses(t *testing.T) {
 	}
 }
 
+// A field that is written beside the others comes out as it went in, and so does its
+// error.
+func TestAppendJSONOfALongGroup(t *testing.T) {
+	d := randomData(1, 4, 20_000)
+	d.RefLogProbs = randomData(1, 4, 20_000).InferenceLogProbs
+	b, err := d.AppendJSON(nil)
+	require.NoError(t, err)
+	var got ScoredData
+	require.NoError(t, got.UnmarshalJSON(b))
+	require.Equal(t, d, &got)
+	d.RefLogProbs[3][9] = float32(math.NaN())
+	_, err = d.AppendJSON(nil)
+	var shape *ShapeError
+	require.ErrorAs(t, err, &shape)
+	require.Equal(t, "ref_logprobs", shape.Field)
+	require.Equal(t, 3, shape.Sequence)
+}
+
 // Errors say where.
 func TestParserErrors(t *testing.T) {
 	for text, why := range map[string]string{
