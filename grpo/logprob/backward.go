@@ -92,7 +92,7 @@ func (p *pass[E, F]) gradient(s *scan, r int64, lse, entropy float64) *RowError 
 	}
 	if column >= 0 {
 		if logProb := float64(decode(x[column]))/t - lse; !math.IsInf(logProb, -1) { // masked: not a variable
-			own = (-g*math.Expm1(logProb) - e*math.Exp(logProb)*(logProb+entropy)) / t
+			own = (float64(-g*math.Expm1(logProb)) - float64(e*math.Exp(logProb)*(logProb+entropy))) / t
 		}
 	}
 
@@ -101,7 +101,7 @@ func (p *pass[E, F]) gradient(s *scan, r int64, lse, entropy float64) *RowError 
 	k.reference = float32(clamp(lse*t, -math.MaxFloat32, math.MaxFloat32))
 	rest := lse - float64(k.reference)/t
 	scale := math.Exp(-rest)
-	k.constant = float32(-scale * (g + e*(entropy-rest)) / t)
+	k.constant = float32(-scale * (g + float64(e*(entropy-rest))) / t)
 	k.slope = float32(-scale * e / t / t)
 
 	total := 0.0

@@ -28,14 +28,16 @@
 //
 //  1. Rows are independent and computed in one fixed order: results are equal to the
 //     last bit for any split into chunks and any number of workers, on one tier of
-//     instructions (AVX-512, AVX2, plain Go). Tiers agree to the accuracy below.
+//     instructions (AVX-512, AVX2, plain Go). Tiers agree to the accuracy below. The
+//     sums of plain Go are the same bits on every machine; only math.Exp and math.Log,
+//     taken once a row or block, may differ between architectures in a last bit.
 //  2. lse and entropy are within 4e-7 relative or 1e-6 absolute of float64. The
 //     gradient of float32 logits is within 3e-7 absolute for |g| <= T and |e| <= T/8,
 //     and within 3e-7 max(|g|, 8|e|)/T beyond; of 16-bit logits it is rounded once
 //     more, to nearest even.
-//  3. A logit of -Inf is a masked id: probability 0, no part in the entropy, gradient
-//  0. A target there has log-probability -Inf, about which the objective decides.
-//     An id outside of a Support is treated the same way.
+//  3. A logit of -Inf is a masked id: its probability and its gradient are 0, and it has
+//     no part in the entropy. A target there has log-probability -Inf, about which the
+//     objective decides. An id outside of a Support is treated the same way.
 //  4. +Inf and NaN logits, a row of -Inf only, a target or support outside of the
 //     vocabulary, and a non-finite gradient are *RowErrors, naming the first such row
 //     whatever Workers is. Its outputs are NaN, its gradient 0; other rows are done.
@@ -43,4 +45,13 @@
 //     be given rows without an answer, if the objective has dropped them.
 //  6. dst may be the logits; it must not overlap them otherwise. In place is faster.
 //  7. Nothing is allocated in steady state; no memory beyond the logits is used.
+//
+// # Speed
+//
+// docs/logprob.md of the repository has figures and how to measure them. On amd64 the
+// forward pass costs what reading the logits costs. Other architectures, arm64 too, run
+// plain Go: there are no NEON kernels, because none that no machine of the project has
+// timed and tested should be in a release; the tests pass there under emulation. Build
+// tags noasm and purego, or GROUPRL_SIMD=generic, avx2 or avx512 in the environment,
+// choose a lower tier.
 package logprob
