@@ -24,10 +24,10 @@ var (
 //
 // Special values (zeros, infinities, NaN, ex2(0) = 1, lg2(1) = 0) are exact.
 func approx(c *compiler, in *instr, typ string, d, a int) op {
-	name, ftz, seed := in.name, in.has("ftz"), c.d.Seed
+	name, ftz := in.name, in.has("ftz")
 	switch {
 	case typ == "f64" && (name == "rcp" || name == "rsqrt") && ftz:
-		return approx64(name, seed, d, a)
+		return approx64(name, d, a)
 	case typ == "f16" && (name == "ex2" || name == "tanh"):
 		return func(t *thread) {
 			x := binary16.decode(t.r[a])
@@ -35,7 +35,7 @@ func approx(c *compiler, in *instr, typ string, d, a int) op {
 			if name == "ex2" {
 				v, bound = math.Exp2(x), 0.7*math.Exp2(-9.9)
 			}
-			t.r[d] = binary16.encode(v*(1+bound*noise(seed, t.r[a])), nearest)
+			t.r[d] = binary16.encode(v*(1+bound*noise(t.grid.d.Seed, t.r[a])), nearest)
 		}
 	case typ != "f32":
 		return nil
@@ -46,7 +46,7 @@ func approx(c *compiler, in *instr, typ string, d, a int) op {
 			f = flush(f)
 		}
 		x := float64(f)
-		key := uint64(math.Float32bits(f))
+		key, seed := uint64(math.Float32bits(f)), t.grid.d.Seed
 		switch name {
 		case "ex2":
 			t.r[d] = approximate(seed, key, math.Exp2(x), 0x1p-22-half32, ftz)
@@ -76,7 +76,7 @@ func approx(c *compiler, in *instr, typ string, d, a int) op {
 }
 
 // approx64 is rcp.approx.ftz.f64 and rsqrt.approx.ftz.f64: the upper word alone.
-func approx64(name string, seed uint64, d, a int) op {
+func approx64(name string, d, a int) op {
 	return func(t *thread) {
 		x := f64(t.r[a] &^ 0xffffffff)
 		v := 1 / x

@@ -42,7 +42,7 @@ func atom(c *compiler, in *instr) op {
 			t.release()
 		}
 		t.publish(addr, block)
-		old := load(b)
+		old := fetch(b)
 		arg := t.r[x] & mask(size)
 		if y >= 0 {
 			if old == arg {

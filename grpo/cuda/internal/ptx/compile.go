@@ -49,17 +49,17 @@ type item struct {
 }
 
 type compiler struct {
-	d       *Device
-	m       *module
-	globals map[string]uint64 // addresses of .global and .const variables
-	consts  map[string]bool
-	p       *program
-	shared  map[string]int64
-	imms    map[uint64]int
-	items   []*item
-	depth   []string
-	it      *item // being compiled
-	blockOf []int // item -> block, filled before items are linked
+	m         *module
+	globals   map[string]uint64 // addresses of .global and .const variables
+	consts    map[string]bool
+	p         *program
+	shared    map[string]int64
+	imms      map[uint64]int
+	modifiers map[string]map[string]bool // lists of only, taken apart
+	items     []*item
+	depth     []string
+	it        *item // being compiled
+	blockOf   []int // item -> block, filled before items are linked
 }
 
 func (c *compiler) fail(format string, args ...any) {
@@ -70,8 +70,8 @@ func (c *compiler) fail(format string, args ...any) {
 	panic(f)
 }
 
-func compile(d *Device, m *module, f *function, globals map[string]uint64, junk func() uint64) (p *program, err error) {
-	c := &compiler{d: d, m: m, globals: globals, shared: map[string]int64{}, imms: map[uint64]int{}, consts: map[string]bool{}}
+func compile(m *module, f *function, globals map[string]uint64) (p *program, err error) {
+	c := &compiler{m: m, globals: globals, shared: map[string]int64{}, imms: map[uint64]int{}, consts: map[string]bool{}, modifiers: map[string]map[string]bool{}}
 	c.p = &program{m: m, name: f.name, params: f.params, slots: map[int]string{}, maxThreads: f.maxThreads}
 	defer func() {
 		if r := recover(); r != nil {
@@ -102,7 +102,7 @@ func compile(d *Device, m *module, f *function, globals map[string]uint64, junk 
 	c.it = nil
 	for s := range c.p.template {
 		if c.p.slots[s] != "" {
-			c.p.template[s] = junk()
+			c.p.template[s] = uint64(s+1) * 0x9e3779b97f4a7c15 // junk
 		}
 	}
 	return c.p, nil
@@ -365,8 +365,16 @@ func (c *compiler) abc(n int) (d, x, y, z int) {
 
 // only fails on a modifier outside those listed.
 func (c *compiler) only(in *instr, allowed string) {
+	set, ok := c.modifiers[allowed]
+	if !ok {
+		set = map[string]bool{}
+		for _, m := range strings.Fields(allowed) {
+			set[m] = true
+		}
+		c.modifiers[allowed] = set
+	}
 	for _, m := range in.mods {
-		if !slices.Contains(strings.Fields(allowed), m) {
+		if !set[m] {
 			c.fail("modifier .%s", m)
 		}
 	}

@@ -31,13 +31,12 @@ func float(c *compiler, in *instr, typ string) op {
 		return nil
 	}
 	if name == "div" && (in.has("approx") || in.has("full")) {
-		seed := c.d.Seed
 		return func(t *thread) {
 			p, q := f32(t.r[a]), f32(t.r[b])
 			if ftz {
 				p, q = flush(p), flush(q)
 			}
-			t.r[d] = approximate(seed, t.r[a]<<32|t.r[b], float64(p)/float64(q), 1.5*half32, ftz)
+			t.r[d] = approximate(t.grid.d.Seed, t.r[a]<<32|t.r[b], float64(p)/float64(q), 1.5*half32, ftz)
 		}
 	}
 	if name == "div" && !mustRound(in) || name == "rem" {

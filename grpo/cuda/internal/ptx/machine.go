@@ -23,7 +23,8 @@ type launch struct {
 	steps   int64
 	limit   int64
 	rng     *rand.Rand
-	block   int // that runs
+	block   int           // that runs
+	last    []*allocation // of the module
 }
 
 func (g *launch) fault(in *instr, thread int, k Kind, format string, args ...any) *Fault {
@@ -83,7 +84,7 @@ func (g *launch) run() (err error) {
 	if g.d.Seed != 0 {
 		g.rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	}
-	b := g.newBlock()
+	b := g.d.blockOf(g)
 	for _, i := range order {
 		g.block = i
 		b.start(i)
@@ -92,9 +93,27 @@ func (g *launch) run() (err error) {
 	return nil
 }
 
-func (g *launch) newBlock() *block {
+// blockOf is a block for the launch: the one that the program ran in before, if it was
+// of as many threads. Registers keep what they held, which is as good as junk.
+func (d *Device) blockOf(g *launch) *block {
+	b := d.blocks[g.p]
+	if b == nil || len(b.threads) != g.threads {
+		b = newBlock(g)
+		if d.blocks == nil {
+			d.blocks = map[*program]*block{}
+		}
+		d.blocks[g.p] = b
+	}
+	b.g = g
+	for i := range b.threads {
+		b.threads[i].grid = g
+	}
+	return b
+}
+
+func newBlock(g *launch) *block {
 	p := g.p
-	b := &block{g: g, threads: make([]thread, g.threads)}
+	b := &block{threads: make([]thread, g.threads)}
 	b.shared.init(make([]byte, p.shared))
 	slots := len(p.template)
 	regs := make([]uint64, slots*g.threads)
@@ -108,8 +127,9 @@ func (g *launch) newBlock() *block {
 	}
 	for i := range b.threads {
 		t := &b.threads[i]
-		t.id, t.lane, t.warp, t.grid = i, i%warpSize, &b.warps[i/warpSize], g
+		t.id, t.lane, t.warp = i, i%warpSize, &b.warps[i/warpSize]
 		t.r = regs[i*slots : (i+1)*slots]
+		copy(t.r, p.template)
 		if defs != nil {
 			t.def = defs[i*slots : (i+1)*slots]
 		}
@@ -118,14 +138,14 @@ func (g *launch) newBlock() *block {
 	return b
 }
 
-// start readies the block for another round: junk in registers and shared memory.
+// start readies the block for another round, with junk in shared memory.
 func (b *block) start(id int) {
 	g, p := b.g, b.g.p
 	b.gen++
 	b.barrier, b.waiting, b.at, b.exited, b.got = 0, 0, nil, 0, nil
 	b.queue = b.queue[:0]
-	for i := range b.shared.data {
-		b.shared.data[i] = byte(g.rng.Uint64())
+	for i, junk := 0, g.rng.Uint64(); i < len(b.shared.data); i++ {
+		b.shared.data[i] = byte(junk >> (i % 8 * 8))
 	}
 	for i := range b.warps {
 		w := &b.warps[i]
@@ -134,7 +154,6 @@ func (b *block) start(id int) {
 	}
 	for i := range b.threads {
 		t := &b.threads[i]
-		copy(t.r, p.template)
 		clear(t.def)
 		clear(t.written)
 		for _, s := range p.special {

@@ -22,7 +22,7 @@ type getter func(t *thread, in *instr, addr uint64, size int, k access) []byte
 
 func (t *thread) inGlobal(in *instr, addr uint64, size int, k access) []byte {
 	d := t.grid.d
-	a := in.last
+	a := t.grid.last[in.pc]
 	if a == nil || addr < a.base || addr+uint64(size) > a.base+uint64(len(a.data)) {
 		var at where
 		a, at = d.find(addr, size)
@@ -32,7 +32,7 @@ func (t *thread) inGlobal(in *instr, addr uint64, size int, k access) []byte {
 		case at == freed:
 			t.fault(in, UseAfterFree, "%d bytes at %s", size, t.grid.place(addr))
 		}
-		in.last = a
+		t.grid.last[in.pc] = a
 	}
 	if addr&uint64(size-1) != 0 {
 		t.fault(in, Misaligned, "%d bytes at %s", size, t.grid.place(addr))
@@ -90,7 +90,7 @@ func (t *thread) inConst(in *instr, addr uint64, size int, k access) []byte {
 		t.fault(in, ReadOnly, "%s", t.grid.place(addr))
 	}
 	b := t.inGlobal(in, addr, size, k)
-	if !in.last.constant {
+	if !t.grid.last[in.pc].constant {
 		t.fault(in, OutOfBounds, "%s is no constant memory", t.grid.place(addr))
 	}
 	return b
@@ -167,7 +167,7 @@ func (c *compiler) elements(in *instr, o operand) []operand {
 	return list
 }
 
-func load(b []byte) uint64 {
+func fetch(b []byte) uint64 {
 	switch len(b) {
 	case 1:
 		return uint64(b[0])
@@ -245,7 +245,7 @@ func ld(c *compiler, in *instr) op {
 	return func(t *thread) {
 		b := get(t, in, t.r[base]+off, total, k)
 		for i := range d {
-			t.r[d[i]] = widen(load(b[i*size:(i+1)*size]), typ, w[i])
+			t.r[d[i]] = widen(fetch(b[i*size:(i+1)*size]), typ, w[i])
 		}
 	}
 }

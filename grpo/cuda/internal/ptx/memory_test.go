@@ -103,7 +103,7 @@ func TestModuleVariables(t *testing.T) {
 		require.NoError(t, k.Launch(1, 1, 0, 0, uint64(y), 0))
 		out := make([]byte, 8)
 		require.NoError(t, d.Download(out, y, 0))
-		require.Equal(t, 0x1ff+0x40000000<<16+40+i, load(out))
+		require.Equal(t, 0x1ff+0x40000000<<16+40+i, fetch(out))
 	}
 	require.NoError(t, m.Unload())
 	require.Error(t, m.Unload())

@@ -47,8 +47,7 @@ type reg struct {
 // instr is one instruction: @pred name.mods operands.
 type instr struct {
 	line     int
-	pc       uint16      // its number in the module
-	last     *allocation // where it last found its address
+	pc       uint16 // its number in the module
 	text     string
 	pred     string // register; "" for none
 	negate   bool

@@ -49,7 +49,7 @@ func lanewise(t *testing.T, n int, text string, value func(i int) uint64) []uint
 		require.NoError(t, d.Download(back, y, 0))
 		out := make([]uint64, n)
 		for i := range out {
-			out[i] = load(back[8*i : 8*i+8])
+			out[i] = fetch(back[8*i : 8*i+8])
 		}
 		if first == nil {
 			first = out
