@@ -63,6 +63,8 @@ var snippets = []snippet{
 	{name: "both predicates", body: first + "\t@%p1 mov.b32 %r4, 1;\n\t@!%p1 mov.b32 %r4, 2;\n\tadd.s32 %r3, %r4, 1;\n", block: 32},
 	{name: "junk moved and unused", body: "\tmov.b32 %r3, %r4;\n\tmov.b32 %r5, %r3;\n"},
 	{name: "junk moved and used", body: "\tmov.b32 %r3, %r4;\n\tmov.b32 %r5, %r3;\n\tadd.s32 %r6, %r5, 1;\n", kind: Uninitialised, says: "%r5"},
+	{name: "junk moved over a written one", body: "\tmov.b32 %r3, 1;\n\tmov.b32 %r3, %r4;\n\tadd.s32 %r5, %r3, 1;\n", kind: Uninitialised, says: "%r3"},
+	{name: "junk, then a number", body: "\tmov.b32 %r3, %r4;\n\tmov.b32 %r3, 1;\n\tadd.s32 %r5, %r3, 1;\n"},
 	{name: "predicate", body: "\t@%p5 mov.b32 %r4, 1;\n", kind: Uninitialised, says: "%p5"},
 	{name: "branch on junk", body: "\t@%p5 bra $a;\n$a:\n", kind: Uninitialised, says: "%p5"},
 	{name: "stored junk", body: "\tst.global.b32 [%d0], %r9;\n", kind: Uninitialised},
