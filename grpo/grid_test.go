@@ -66,13 +66,13 @@ func kls() (all []grpo.KL) {
 
 // Analytic gradients against central finite differences, for every legal
 // combination of level, anchor, bounds, surrogate, weights and aggregation, and for
-// every KL term with every aggregation; with -short for one in seven. An illegal
+// every KL term with every aggregation; with -short for one in eleven. An illegal
 // combination is an *ObjectiveError, and legal is what the documentation says.
 func TestGridGradients(t *testing.T) {
 	n, illegal, seed := 0, 0, uint64(0)
 	check := func(o grpo.Objective, legal bool) {
 		seed++
-		if testing.Short() && seed%7 != 0 { // of every axis all values, not all combinations
+		if testing.Short() && seed%11 != 0 { // of every axis all values, not all combinations
 			return
 		}
 		err := grpotest.CheckGradient(o, seed)

@@ -12,8 +12,8 @@ import (
 //	gather      columns, unpacked for rules that read them: pass.Widen  gather.go
 //	ratios      log-ratio, ratio and their sums: pass.Ratio             step.go
 //	Loss        the surrogate and its derivative: pass.Clip             clip.go and its like
-//	heldCounts  the clip fractions: pass.Held                           step.go
 //	weigh       the product of the weights, if there are any            weight.go
+//	surrogate   sums of losses, clip fractions: pass.Losses             step.go
 //	kl          the KL term: pass.K3 or term                            step.go, kl.go
 //	write       shares, coefficients, rounding: pass.Narrow             step.go
 //
@@ -317,8 +317,10 @@ func (e *Evaluator[F]) counts(i, length int) (Counts, error) {
 func (s *scratch[F]) surrogate(o *Objective, i int) error {
 	r := &s.r
 	o.Surrogate.Loss(s.loss, s.dloss, r)
-	s.heldCounts(o)
+	slope, side := s.held(o)
 	if len(o.Weights) > 0 {
+		copy(s.x, slope) // before the weights change it
+		slope = s.x
 		if err := s.weigh(o.Weights, i); err != nil {
 			return err
 		}
@@ -331,7 +333,7 @@ func (s *scratch[F]) surrogate(o *Objective, i int) error {
 			}
 		}
 	}
-	s.sums.losses.Add(s.loss, s.dloss)
+	pass.Losses(&s.sums.losses, &s.sums.held, s.loss, s.dloss, slope, side, s.advantage)
 	if !finite(s.sums.Ratio.Sum()) {
 		matters := func(t int) bool {
 			return !finite(s.ratio[t]) && s.advantage[t] != 0 && (len(o.Weights) == 0 || s.weight[t] != 0)
@@ -348,16 +350,17 @@ func (s *scratch[F]) surrogate(o *Objective, i int) error {
 	return nil
 }
 
-// heldCounts counts tokens at a bound, of the surrogate or of the ratio, by side and by
-// the sign of the advantage. A token that Clamp holds is on a side of its own.
-func (s *scratch[F]) heldCounts(o *Objective) {
-	slope, side := s.dloss, s.r.LogRatio
+// held returns what pass.Losses tells a token at a bound by, of the surrogate or of the
+// ratio: a slope of 0, and the side it is on. A token that Clamp holds is on a side of
+// its own.
+func (s *scratch[F]) held(o *Objective) (slope, side []float64) {
+	slope, side = s.dloss, s.r.LogRatio
 	h, ok := o.Surrogate.(Holder)
 	if ok {
 		h.Held(s.still, &s.r)
 	}
 	if ok || s.bounded {
-		slope = s.tmp
+		slope = s.x
 		for t, d := range s.dloss {
 			if !ok {
 				s.still[t] = d == 0
@@ -377,7 +380,7 @@ func (s *scratch[F]) heldCounts(o *Objective) {
 			}
 		}
 	}
-	pass.Held(&s.sums.held, slope, side, s.advantage)
+	return slope, side
 }
 
 // write puts the block's gradient and token losses to their rows.

@@ -34,7 +34,7 @@ func BenchmarkPasses(b *testing.B) {
 		{"k3", func() { K3(u, v, f, g, &p) }},
 		{"ratio", func() { Ratio(u, v, f, g, &m) }},
 		{"measure", func() { Measure(&m, y, y, x) }},
-		{"held", func() { Held(&c, v, x, z) }},
+		{"losses", func() { Losses(&p, &c, u, v, v, x, z) }},
 		{"narrow", func() { Narrow(f, x, nil, Factors{1, 0}) }},
 		{"narrow-sum", func() { Narrow(f, x, y, Factors{1, 1}) }},
 	} {

@@ -125,14 +125,14 @@ func clip(loss, dloss, ratio, advantage []float64, b *Bounds) int {
 	return n
 }
 
-func held(counts *[8]uint64, slope, side, advantage []float64) int {
+func losses(s *Pair, counts *[8]uint64, loss, dloss, slope, side, advantage []float64) int {
 	n := whole(len(slope))
 	switch {
 	case n == 0:
 	case simd.Chosen == simd.AVX512:
-		heldAVX512(&counts[0], &slope[0], &side[0], &advantage[0], n)
+		lossesAVX512(&s[0][0], &counts[0], &loss[0], &dloss[0], &slope[0], &side[0], &advantage[0], n)
 	default:
-		heldAVX2(&counts[0], &slope[0], &side[0], &advantage[0], n)
+		lossesAVX2(&s[0][0], &counts[0], &loss[0], &dloss[0], &slope[0], &side[0], &advantage[0], n)
 	}
 	return n
 }

@@ -24,7 +24,7 @@ func add(p *Pair, x, y []float64) int { return 0 }
 
 func clip(loss, dloss, ratio, advantage []float64, b *Bounds) int { return 0 }
 
-func held(counts *[8]uint64, slope, side, advantage []float64) int { return 0 }
+func losses(s *Pair, counts *[8]uint64, loss, dloss, slope, side, advantage []float64) int { return 0 }
 
 func narrow32(dst []float32, dloss, slope []float64, f *Factors, bad *[8]float32) int { return 0 }
 

@@ -79,10 +79,10 @@ func measureAVX512(sums *float64, ratio *float64, e *float64, d *float64, n int)
 //go:noescape
 func estimateAVX512(value *float64, slope *float64, x *float64, e *float64, n int)
 
-// heldAVX512 is heldTwin, n a multiple of 8.
+// lossesAVX512 is lossesTwin, n a multiple of 8.
 //
 //go:noescape
-func heldAVX512(counts *uint64, slope *float64, side *float64, advantage *float64, n int)
+func lossesAVX512(sums *float64, counts *uint64, loss *float64, dloss *float64, slope *float64, side *float64, advantage *float64, n int)
 
 // subtract32AVX2 is subtract32Twin, n a multiple of 8.
 //
@@ -139,7 +139,7 @@ func measureAVX2(sums *float64, ratio *float64, e *float64, d *float64, n int)
 //go:noescape
 func estimateAVX2(value *float64, slope *float64, x *float64, e *float64, n int)
 
-// heldAVX2 is heldTwin, n a multiple of 8.
+// lossesAVX2 is lossesTwin, n a multiple of 8.
 //
 //go:noescape
-func heldAVX2(counts *uint64, slope *float64, side *float64, advantage *float64, n int)
+func lossesAVX2(sums *float64, counts *uint64, loss *float64, dloss *float64, slope *float64, side *float64, advantage *float64, n int)

@@ -1202,39 +1202,48 @@ vector0:
 	VZEROUPPER
 	RET
 
-// func heldAVX512(counts *uint64, slope *float64, side *float64, advantage *float64, n int)
+// func lossesAVX512(sums *float64, counts *uint64, loss *float64, dloss *float64, slope *float64, side *float64, advantage *float64, n int)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·heldAVX512(SB), NOSPLIT, $0-40
-	MOVQ    counts+0(FP), DX
-	MOVQ    slope+8(FP), BX
-	MOVQ    side+16(FP), SI
-	MOVQ    advantage+24(FP), DI
+TEXT ·lossesAVX512(SB), NOSPLIT, $0-64
+	MOVQ    sums+0(FP), DX
+	MOVQ    counts+8(FP), BX
+	MOVQ    loss+16(FP), SI
+	MOVQ    dloss+24(FP), DI
+	MOVQ    slope+32(FP), R8
+	MOVQ    side+40(FP), R9
+	MOVQ    advantage+48(FP), R10
 	VXORPD  Z0, Z0, Z0
 	VMOVUPD c1<>+0(SB), Z1
 	VMOVUPD c20<>+0(SB), Z2
 	VMOVUPD c30<>+0(SB), Z3
-	MOVQ    n+32(FP), CX
+	MOVQ    n+56(FP), CX
 	VMOVUPD (DX), Z4
+	VMOVUPD 64(DX), Z5
+	VMOVUPD (BX), Z6
 	XORQ    AX, AX
 
 vector0:
-	VMOVUPD (SI)(AX*8), Z5
-	VMOVUPD (DI)(AX*8), Z6
-	VMULPD  Z5, Z6, Z7
-	VCMPPD  $0x00, (BX)(AX*8), Z0, K1
-	VCMPPD  $0x0c, Z0, Z7, K1, K1
+	VADDPD  (SI)(AX*8), Z4, Z4
+	VADDPD  (DI)(AX*8), Z5, Z5
+	VMOVUPD (R9)(AX*8), Z7
+	VMOVUPD (R10)(AX*8), Z8
+	VMULPD  Z7, Z8, Z9
+	VCMPPD  $0x00, (R8)(AX*8), Z0, K1
+	VCMPPD  $0x0c, Z0, Z9, K1, K1
 
 	// Sixteen times the class: the signs of side and advantage.
-	VPSRLQ     $0x3a, Z5, Z5
-	VPSRLQ     $0x3b, Z6, Z6
-	VPTERNLOGQ $0xe4, Z2, Z6, Z5
-	VPANDQ     Z3, Z5, Z5
-	VPSLLVQ    Z5, Z1, Z5
-	VPADDQ     Z5, Z4, K1, Z4
+	VPSRLQ     $0x3a, Z7, Z7
+	VPSRLQ     $0x3b, Z8, Z8
+	VPTERNLOGQ $0xe4, Z2, Z8, Z7
+	VPANDQ     Z3, Z7, Z7
+	VPSLLVQ    Z7, Z1, Z7
+	VPADDQ     Z7, Z6, K1, Z6
 	ADDQ       $0x08, AX
 	CMPQ       AX, CX
 	JL         vector0
 	VMOVUPD    Z4, (DX)
+	VMOVUPD    Z5, 64(DX)
+	VMOVUPD    Z6, (BX)
 	VZEROUPPER
 	RET
 
@@ -1777,67 +1786,82 @@ vector1:
 	VZEROUPPER
 	RET
 
-// func heldAVX2(counts *uint64, slope *float64, side *float64, advantage *float64, n int)
+// func lossesAVX2(sums *float64, counts *uint64, loss *float64, dloss *float64, slope *float64, side *float64, advantage *float64, n int)
 // Requires: AVX, AVX2
-TEXT ·heldAVX2(SB), NOSPLIT, $0-40
-	MOVQ    counts+0(FP), DX
-	MOVQ    slope+8(FP), BX
-	MOVQ    side+16(FP), SI
-	MOVQ    advantage+24(FP), DI
+TEXT ·lossesAVX2(SB), NOSPLIT, $0-64
+	MOVQ    sums+0(FP), DX
+	MOVQ    counts+8(FP), BX
+	MOVQ    loss+16(FP), SI
+	MOVQ    dloss+24(FP), DI
+	MOVQ    slope+32(FP), R8
+	MOVQ    side+40(FP), R9
+	MOVQ    advantage+48(FP), R10
 	VXORPD  Y0, Y0, Y0
 	VMOVUPD c1<>+0(SB), Y1
 	VMOVUPD c20<>+0(SB), Y2
 	VMOVUPD c30<>+0(SB), Y3
-	MOVQ    n+32(FP), CX
+	MOVQ    n+56(FP), CX
 	VMOVUPD (DX), Y4
+	VMOVUPD 64(DX), Y5
+	VMOVUPD (BX), Y6
 	XORQ    AX, AX
 
 vector0:
-	VMOVUPD (SI)(AX*8), Y5
-	VMOVUPD (DI)(AX*8), Y6
-	VMULPD  Y5, Y6, Y7
-	VCMPPD  $0x00, (BX)(AX*8), Y0, Y8
-	VCMPPD  $0x0c, Y0, Y7, Y7
-	VANDPD  Y8, Y7, Y7
+	VADDPD  (SI)(AX*8), Y4, Y4
+	VADDPD  (DI)(AX*8), Y5, Y5
+	VMOVUPD (R9)(AX*8), Y7
+	VMOVUPD (R10)(AX*8), Y8
+	VMULPD  Y7, Y8, Y9
+	VCMPPD  $0x00, (R8)(AX*8), Y0, Y10
+	VCMPPD  $0x0c, Y0, Y9, Y9
+	VANDPD  Y10, Y9, Y9
 
 	// Sixteen times the class: the signs of side and advantage.
-	VPSRLQ  $0x3a, Y5, Y5
-	VPSRLQ  $0x3b, Y6, Y6
-	VPAND   Y2, Y5, Y5
-	VPANDN  Y6, Y2, Y6
-	VPOR    Y6, Y5, Y5
-	VPAND   Y3, Y5, Y5
-	VPSLLVQ Y5, Y1, Y5
-	VPAND   Y7, Y5, Y5
-	VPADDQ  Y5, Y4, Y4
+	VPSRLQ  $0x3a, Y7, Y7
+	VPSRLQ  $0x3b, Y8, Y8
+	VPAND   Y2, Y7, Y7
+	VPANDN  Y8, Y2, Y8
+	VPOR    Y8, Y7, Y7
+	VPAND   Y3, Y7, Y7
+	VPSLLVQ Y7, Y1, Y7
+	VPAND   Y9, Y7, Y7
+	VPADDQ  Y7, Y6, Y6
 	ADDQ    $0x08, AX
 	CMPQ    AX, CX
 	JL      vector0
 	VMOVUPD Y4, (DX)
+	VMOVUPD Y5, 64(DX)
+	VMOVUPD Y6, (BX)
 	VMOVUPD 32(DX), Y4
+	VMOVUPD 96(DX), Y5
+	VMOVUPD 32(BX), Y6
 	XORQ    AX, AX
 
 vector1:
-	VMOVUPD 32(SI)(AX*8), Y5
-	VMOVUPD 32(DI)(AX*8), Y6
-	VMULPD  Y5, Y6, Y7
-	VCMPPD  $0x00, 32(BX)(AX*8), Y0, Y8
-	VCMPPD  $0x0c, Y0, Y7, Y7
-	VANDPD  Y8, Y7, Y7
+	VADDPD  32(SI)(AX*8), Y4, Y4
+	VADDPD  32(DI)(AX*8), Y5, Y5
+	VMOVUPD 32(R9)(AX*8), Y7
+	VMOVUPD 32(R10)(AX*8), Y8
+	VMULPD  Y7, Y8, Y9
+	VCMPPD  $0x00, 32(R8)(AX*8), Y0, Y10
+	VCMPPD  $0x0c, Y0, Y9, Y9
+	VANDPD  Y10, Y9, Y9
 
 	// Sixteen times the class: the signs of side and advantage.
-	VPSRLQ  $0x3a, Y5, Y5
-	VPSRLQ  $0x3b, Y6, Y6
-	VPAND   Y2, Y5, Y5
-	VPANDN  Y6, Y2, Y6
-	VPOR    Y6, Y5, Y5
-	VPAND   Y3, Y5, Y5
-	VPSLLVQ Y5, Y1, Y5
-	VPAND   Y7, Y5, Y5
-	VPADDQ  Y5, Y4, Y4
+	VPSRLQ  $0x3a, Y7, Y7
+	VPSRLQ  $0x3b, Y8, Y8
+	VPAND   Y2, Y7, Y7
+	VPANDN  Y8, Y2, Y8
+	VPOR    Y8, Y7, Y7
+	VPAND   Y3, Y7, Y7
+	VPSLLVQ Y7, Y1, Y7
+	VPAND   Y9, Y7, Y7
+	VPADDQ  Y7, Y6, Y6
 	ADDQ    $0x08, AX
 	CMPQ    AX, CX
 	JL      vector1
 	VMOVUPD Y4, 32(DX)
+	VMOVUPD Y5, 96(DX)
+	VMOVUPD Y6, 32(BX)
 	VZEROUPPER
 	RET

@@ -82,7 +82,7 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 	var difference Lanes
 	var sum Pair
 	var m, ratios RatioSums
-	var kl Pair
+	var kl, losses Pair
 	var c HeldCounts
 	m.Reset()
 	ratios.Reset()
@@ -103,7 +103,7 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 		K3(at(f64["value"]), at(f64["slope"]), atF(a), atF(b), &kl)
 		Ratio(at(f64["d"]), at(f64["ratio"]), atF(a), atF(b), &ratios)
 		Measure(&m, at(u), at(v), at(w))
-		Held(&c, at(f64["dloss"]), at(w), at(v))
+		Losses(&losses, &c, at(u), at(w), at(f64["dloss"]), at(w), at(v))
 		clear(1, Narrow(atF(f["narrow"]), at(y), nil, factors))
 		clear(2, Narrow(atF(f["narrow sum"]), at(y), at(z), factors))
 	}
@@ -112,6 +112,7 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 		return slices.Concat(s.LogRatio[:], s.Ratio[:], s.Square[:], s.Min[:], s.Max[:], s.K2[:], s.K3[:])
 	}
 	f64["sums"], f64["measured"], f64["kl"] = flat(&ratios), flat(&m), slices.Concat(kl[0][:], kl[1][:])
+	f64["losses"] = slices.Concat(losses[0][:], losses[1][:])
 	f64["held"] = []float64{float64(c.LowNegative), float64(c.LowPositive), float64(c.HighNegative), float64(c.HighPositive)}
 	return f64, f
 }
@@ -213,8 +214,10 @@ func TestHandNumbers(t *testing.T) {
 		require.InEpsilon(t, k*(math.E-2+1/math.E), m.K3.Sum(), 1e-14)
 
 		var c HeldCounts
-		Held(&c, repeat(0, 0, 0, 0, 1), repeat(-1, 1, -1, 1, 1), repeat(-1, -1, 1, 1, 1))
-		Held(&c, repeat(0, 0, 1, 1, 1), repeat(-1, 0, -1, 1, 1), repeat(0, -1, 1, 1, 1))
+		var l Pair
+		Losses(&l, &c, repeat(1, 2, 3, 4, 5), repeat(1, 1, 1, 1, 2), repeat(0, 0, 0, 0, 1), repeat(-1, 1, -1, 1, 1), repeat(-1, -1, 1, 1, 1))
+		Losses(&l, &c, repeat(1, 2, 3, 4, 5), repeat(1, 1, 1, 1, 2), repeat(0, 0, 1, 1, 1), repeat(-1, 0, -1, 1, 1), repeat(0, -1, 1, 1, 1))
+		require.Equal(t, []float64{30 * k, 12 * k}, []float64{l[0].Sum(), l[1].Sum()})
 		require.Equal(t, HeldCounts{int64(k), int64(k), int64(k), int64(k)}, c)
 
 		g := make([]float32, n)

@@ -33,7 +33,7 @@ func main() {
 		clip(tier)
 		measure(tier)
 		estimate(tier)
-		held(tier)
+		losses(tier)
 	}
 	Generate()
 }
@@ -497,15 +497,20 @@ func k3(size int) {
 	})
 }
 
-func held(tier string) {
-	write(tier, "held", "counts *uint64, slope, side, advantage *float64", "", func(k *kernel) (setup, vector, finish func()) {
-		counts, slope, side, advantage := pointer("counts"), pointer("slope"), pointer("side"), pointer("advantage")
+func losses(tier string) {
+	write(tier, "losses", "sums *float64, counts *uint64, loss, dloss, slope, side, advantage *float64", "", func(k *kernel) (setup, vector, finish func()) {
+		sums, counts, loss, dloss := pointer("sums"), pointer("counts"), pointer("loss"), pointer("dloss")
+		slope, side, advantage := pointer("slope"), pointer("side"), pointer("advantage")
 		zero, one, high, mask := k.zero(), k.vec(), k.vec(), k.vec()
 		VMOVUPD(constant(math.Float64frombits(1)), one)
 		VMOVUPD(constant(math.Float64frombits(32)), high)
 		VMOVUPD(constant(math.Float64frombits(48)), mask)
-		c := make([]reg.VecVirtual, 1)
-		return k.open(counts, c), func() {
+		s, c := make([]reg.VecVirtual, 2), make([]reg.VecVirtual, 1)
+		openSums, openCounts := k.open(sums, s), k.open(counts, c)
+		closeSums, closeCounts := k.close(sums, s), k.close(counts, c)
+		return func() { openSums(); openCounts() }, func() {
+			VADDPD(k.at(loss, 8), s[0], s[0])
+			VADDPD(k.at(dloss, 8), s[1], s[1])
 			d, a, p := k.load(side, 8), k.load(advantage, 8), k.vec()
 			VMULPD(d, a, p)
 			still := k.compare(equal, zero, k.at(slope, 8))
@@ -530,7 +535,7 @@ func held(tier string) {
 				VPAND(still, d, d)
 				VPADDQ(d, c[0], c[0])
 			}
-		}, k.close(counts, c)
+		}, func() { closeSums(); closeCounts() }
 	})
 }
 

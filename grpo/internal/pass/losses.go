@@ -4,18 +4,19 @@ package pass
 // advantage.
 type HeldCounts struct{ LowNegative, LowPositive, HighNegative, HighPositive int64 }
 
-// Held counts the tokens whose slope is 0 and whose log-ratio side times advantage is
-// not.
-func Held(c *HeldCounts, slope, side, advantage []float64) {
-	const most = 1 << 16 // tokens in a call, of which a lane counts up to 1 << 16
-	for len(slope) > most {
-		Held(c, slope[:most], side[:most], advantage[:most])
-		slope, side, advantage = slope[most:], side[most:], advantage[most:]
+// Losses adds token losses and their derivatives to s, and counts the tokens that are
+// held: those whose slope is 0 and whose log-ratio side times advantage is not.
+func Losses(s *Pair, c *HeldCounts, loss, dloss, slope, side, advantage []float64) {
+	const most = 1 << 16 // tokens at a time, of which a lane counts up to 1 << 13
+	for len(loss) > most {
+		Losses(s, c, loss[:most], dloss[:most], slope[:most], side[:most], advantage[:most])
+		loss, dloss, slope, side, advantage = loss[most:], dloss[most:], slope[most:], side[most:], advantage[most:]
 	}
-	n := len(slope)
-	side, advantage = side[:n], advantage[:n]
+	n := len(loss)
+	dloss, slope, side, advantage = dloss[:n], slope[:n], side[:n], advantage[:n]
 	var counts [8]uint64 // of each lane, sixteen bits a class
-	n = held(&counts, slope, side, advantage)
+	n = losses(s, &counts, loss, dloss, slope, side, advantage)
+	addTwin(s, loss[n:], dloss[n:])
 	heldTwin(&counts, slope[n:], side[n:], advantage[n:])
 	for _, x := range counts {
 		c.HighPositive += int64(x & 0xffff)
