@@ -142,6 +142,17 @@ func firstError(schema Schema, row string) error {
 	return nil
 }
 
+// APPS names its problems by another member than its descendants.
+func TestNameOfAPPS(t *testing.T) {
+	for row, want := range map[string]string{`"problem_id": 7`: "7", `"problem_id": 7, "id": 8`: "8", `"x": 1`: "row"} {
+		r, err := ParseRow("row", `{"question": "q", "input_output": {"inputs": [], "outputs": []}, `+row+`}`)
+		require.NoError(t, err)
+		p, err := TACO(r)
+		require.NoError(t, err)
+		require.Equal(t, want, p.ID)
+	}
+}
+
 func TestSchemasRefuse(t *testing.T) {
 	for _, c := range []struct {
 		schema      Schema

@@ -15,6 +15,7 @@ import (
 //	input_output  a string with JSON or a Python literal:
 //	              {"inputs": [...], "outputs": [...]}, and "fn_name" for a function
 //	solutions     a list, or a string with one; the first becomes the Reference
+//	id, or in APPS problem_id
 //	starter_code, difficulty, source
 //	time_limit    a text such as "2.0 seconds"
 //
@@ -29,7 +30,9 @@ func TACO(r *Row) (*rollout.Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.ID = r.id("id")
+	if p.ID = r.id("id"); !r.Has("id") {
+		p.ID = r.id("problem_id")
+	}
 	if p.Statement == "" {
 		return nil, errors.New("question: no statement")
 	}
