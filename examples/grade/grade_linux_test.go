@@ -170,6 +170,43 @@ func TestASetInAFile(t *testing.T) {
 	contains(t, stdout, "pair easy 2024-08-01\n")
 }
 
+// One right and, where there is a second problem, one wrong answer for each of the
+// sets that can be read, in each of the forms they come in.
+func TestEveryDataSet(t *testing.T) {
+	const files = "../../rollout/dataset/testdata/"
+	const columns = "../../rollout/dataset/parquet/testdata/"
+	for path, schema := range map[string]string{
+		files + "rlvr.jsonl": "rlvr", files + "livecodebench.jsonl": "livecodebench", files + "taco.json": "taco",
+		files + "synthetic1.jsonl": "synthetic1", columns + "synthetic1.parquet": "synthetic1",
+		files + "code_contests.jsonl": "codecontests", files + "code_contests.json": "codecontests", columns + "code_contests.parquet": "codecontests",
+		files + "deepcoder.jsonl": "deepcoder", columns + "deepcoder.parquet": "deepcoder",
+		files + "verl.jsonl": "verl", columns + "verl.parquet": "verl",
+	} {
+		listed, _ := grade(t, 0, "-list", "-dataset", path, "-schema", schema)
+		var lines []string
+		seen := map[string]bool{}
+		for problem := range strings.Lines(listed) {
+			id, _, _ := strings.Cut(strings.TrimSpace(problem), "  ")
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			sample, text := 0, fenced("import sys\nprint(sys.stdin.read().upper(), end='')")
+			data, err := json.Marshal(row{Problem: id, Sample: &sample, Text: &text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, string(data))
+		}
+		stdout, _ := grade(t, 0, "-completions", file(t, "run.jsonl", lines...), "-dataset", path, "-schema", schema)
+		contains(t, stdout, " Accepted\n", "0 infrastructure errors")
+		contains(t, stdout, fmt.Sprintf(" all %d %d ", len(lines), len(lines)))
+		if schema != "codecontests" && schema != "synthetic1" { // whose second problems bear the names of the first
+			contains(t, stdout, " RuntimeError\n")
+		}
+	}
+}
+
 func TestMissingPythonIsSaid(t *testing.T) {
 	_, stderr := grade(t, 1, "-completions", "reference", "-python", "/nowhere/python3")
 	contains(t, stderr, "python3 is needed to run the completions' programs: install it, or name an interpreter with -python", "/nowhere/python3: not found")

@@ -10,6 +10,7 @@
 package parquet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -118,11 +119,30 @@ func open(file *os.File) (reader *parquet.GenericReader[any], err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkFooter(file, info.Size()); err != nil {
+		return nil, err
+	}
 	f, err := parquet.OpenFile(file, info.Size())
 	if err != nil {
 		return nil, err
 	}
 	return parquet.NewGenericReader[any](f), nil
+}
+
+// checkFooter refuses a footer that is longer than its file: the decoder would make
+// room for it first. A file ends in its footer, four bytes with its length, and "PAR1".
+func checkFooter(file io.ReaderAt, size int64) error {
+	var end [8]byte
+	if size < 12 {
+		return errors.New("parquet: no file of this format")
+	}
+	if _, err := file.ReadAt(end[:], size-8); err != nil {
+		return err
+	}
+	if length := int64(binary.LittleEndian.Uint32(end[:])); length > size-12 {
+		return fmt.Errorf("parquet: damaged file: a footer of %d bytes in a file of %d", length, size)
+	}
+	return nil
 }
 
 // next reads the next row.

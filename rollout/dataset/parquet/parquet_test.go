@@ -82,6 +82,35 @@ func TestErrorsNameFileAndRow(t *testing.T) {
 	}
 }
 
+// Whatever the bytes: errors or problems, never a panic.
+func FuzzProblems(f *testing.F) {
+	names, err := filepath.Glob("testdata/*.parquet")
+	require.NoError(f, err)
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	path := filepath.Join(f.TempDir(), "fuzz.parquet")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		for _, schema := range []dataset.Schema{dataset.CodeContests, dataset.DeepCoder, dataset.Synthetic1, dataset.Verl} {
+			rows := 0
+			for p, err := range Problems(schema, path) {
+				if rows++; rows > 100 {
+					break
+				}
+				if err != nil {
+					require.Nil(t, p)
+					continue
+				}
+				for range p.Tests {
+				}
+			}
+		}
+	})
+}
+
 // A damaged file gives errors or problems, never a panic.
 func TestDamagedFiles(t *testing.T) {
 	whole, err := os.ReadFile("testdata/code_contests.parquet")
@@ -110,4 +139,15 @@ func TestDamagedFiles(t *testing.T) {
 		}
 	}
 	require.Greater(t, wrong, 100)
+
+	for data, want := range map[string]string{
+		"": "no file of this format", "PAR1PAR1": "no file of this format",
+		"PAR1\xff\xff\xff\x7fPAR1": "a footer of 2147483647 bytes in a file of 12",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(data), 0o600))
+		for p, err := range Problems(dataset.Verl, path) {
+			require.Nil(t, p)
+			require.ErrorContains(t, err, want)
+		}
+	}
 }
