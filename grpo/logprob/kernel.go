@@ -136,7 +136,7 @@ func blockGo(x []float32, k *forwardState, squares bool) bool {
 				continue
 			}
 			d := float64(s)
-			y := exp2(d * factor)
+			y := exp2(float64(d * factor))
 			sum += y
 			weighted -= float64(y * d)
 			square += float64(y * y)
@@ -151,7 +151,7 @@ func blockGo(x []float32, k *forwardState, squares bool) bool {
 				continue
 			}
 			d := float64(s)
-			y := exp2(d * factor)
+			y := exp2(float64(d * factor))
 			sum += y
 			weighted -= float64(y * d)
 		}
@@ -179,7 +179,7 @@ func backwardGo(dst, x []float32, k *backwardState) {
 			s = least
 		}
 		d := float64(s)
-		e := exp2(d * factor)
+		e := exp2(float64(d * factor))
 		total += e
 		dst[i] = float32(e * (constant + float64(slope*d)))
 	}
