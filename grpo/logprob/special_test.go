@@ -282,3 +282,20 @@ func TestShapes(t *testing.T) {
 	require.NoError(t, Forward(Rows[float32]{LogProbs: []float32{}}, none, nil, Options{Workers: 4}))
 	require.NoError(t, Backward(none, none, nil, Rows[float32]{LSE: []float64{}}, Gradient[float32]{LogProbs: []float32{}}, Options{}))
 }
+
+// In place, the logit that is to blame must not be overwritten before it is found: +Inf,
+// and later in the same lane of every register a NaN, which must not hide it.
+func TestInPlaceNamesFirst(t *testing.T) {
+	forEachTier(t, func(t *testing.T) {
+		for _, value := range []float64{inf, nan} {
+			x := Logits[float32]{Data: make([]float32, 2048), Rows: 1, Vocab: 2048}
+			x.Data[640], x.Data[640+64] = float32(value), float32(nan)
+			err := ForwardBackward(Rows[float32]{}, x, x, []int32{5}, Gradient[float32]{LogProbs: []float32{1}}, Options{})
+			var bad *RowError
+			require.ErrorAs(t, err, &bad)
+			require.Equal(t, int64(640), bad.ID)
+			require.Equal(t, math.IsInf(value, 1), math.IsInf(bad.Value, 1))
+			equalData(t, make([]float32, 2048), x.Data, "gradient of a bad row")
+		}
+	})
+}
