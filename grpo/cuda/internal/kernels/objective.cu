@@ -82,16 +82,15 @@ struct Sums {
 	int64 tallies[6]; // ZERO_WEIGHTS ... ODD, below
 };
 
-// The columns of a chunk of tokens, and what is summed of them: first in the order of
-// grpo's package pass, token t in lane t mod 8, then one by one.
+// The columns of a chunk of tokens, and what is summed of them: in the order of grpo's
+// package pass, token t in lane t mod 8, all but WEIGHTED, which is added token by token.
 enum { LOSS, DLOSS, KL, ENTROPY, RATIO, LOG_RATIO, KL3, WEIGHT, WEIGHTED, COLUMNS };
-enum { RATIO_SQUARED = KL3 + 1, KL2, BY_LANES };
-enum { WEIGHTS, WEIGHTS_SQUARED, WEIGHTEDS, ONE_BY_ONE };
+enum { RATIO_SQUARED = WEIGHT + 1, KL2, WEIGHT_SQUARED, BY_LANES };
 // The columns of the pass before, where what tokens share comes from.
 enum { RATIOS, FACTORS, VETOES, MISMATCHES, SHARES };
 
-// A block: CHUNK threads compute a token each and add up by lanes, while a warp adds the
-// chunk before one by one.
+// A block: CHUNK threads compute a token each and add up by lanes, while the first of a
+// warp of its own adds the chunk before token by token.
 enum { CHUNK = 128, STRIDE = CHUNK + 4, THREADS = CHUNK + WARP };
 
 // What tokens are counted for: held at a bound by side and sign of the advantage, ...
@@ -372,7 +371,7 @@ DEVICE double total4(const double *l) { return (l[0] + l[1]) + (l[2] + l[3]); }
 struct Scratch {
 	Rule rule;
 	double column[2][COLUMNS][STRIDE];
-	double lanes[BY_LANES][8], one[ONE_BY_ONE];
+	double lanes[BY_LANES][8], weighted;
 	double low[CHUNK], high[CHUNK];
 	int64 tallies[TALLIES][CHUNK];
 };
@@ -443,13 +442,13 @@ template <typename F> DEVICE bool put(const Rule *rule, const Response &r, const
 template <typename F>
 DEVICE void objective(const Rule *__restrict__ given, const Response *__restrict__ responses, const int64 *__restrict__ rows, Sums *__restrict__ sums, int64 count) {
 	SHARED Scratch s;
-	const int thread = THREAD, of = thread >> 3, one = thread - CHUNK;
+	const int thread = THREAD, of = thread >> 3;
 	for (int j = thread; j < (int)(sizeof(Rule) / sizeof(word)); j += THREADS)
 		((word *)&s.rule)[j] = ((const word *)given)[j];
 	BARRIER();
 	const Rule *rule = &s.rule;
 	const bool factors = rule->kl != 0 && rule->factor != NO_FACTOR && rule->factor_level == SEQUENCE;
-	const bool by_lanes = of < BY_LANES, one_by_one = one == WEIGHTEDS ? factors : one >= 0 && one < WEIGHTEDS && rule->weights;
+	const bool by_lanes = of < BY_LANES, by_token = thread == CHUNK;
 	const bool shared = rule->level == SEQUENCE || rule->level == PRODUCT;
 	const int passes = shared || factors && rule->factor == DIFFERENTIABLE ? 2 : 1; // a gradient that waits for sums
 	bool mismatches = false, vetoes = false;
@@ -506,31 +505,26 @@ DEVICE void objective(const Rule *__restrict__ given, const Response *__restrict
 				if (pass > 1)
 					continue;
 				BARRIER();
-				if (by_lanes) {
-					const double (*x)[STRIDE] = s.column[buffer];
-					if (of < RATIO_SQUARED)
-						sum = lane<8>(sum, x[of], n, thread & 7);
-					else
-						sum = squares(sum, x[of == KL2 ? LOG_RATIO : RATIO], n, thread & 7);
-				}
-				if (one_by_one) {
-					const double *x = s.column[buffer][one == WEIGHTEDS ? WEIGHTED : WEIGHT];
-					for (int64 j = 0; j < n; j++)
-						sum += one == WEIGHTS_SQUARED ? x[j] * x[j] : x[j];
-				}
+				const double (*x)[STRIDE] = s.column[buffer];
+				if (by_lanes && of <= WEIGHT)
+					sum = lane<8>(sum, x[of], n, thread & 7);
+				else if (by_lanes)
+					sum = squares(sum, x[of == RATIO_SQUARED ? RATIO : of == KL2 ? LOG_RATIO : WEIGHT], n, thread & 7);
+				else if (by_token && factors)
+					sum = lane<1>(sum, x[WEIGHTED], n, 0);
 			}
 			if (pass > 1)
 				break;
 			if (by_lanes)
 				s.lanes[of][thread & 7] = sum;
-			if (one >= 0 && one < ONE_BY_ONE)
-				s.one[one] = sum;
+			if (by_token)
+				s.weighted = sum;
 			BARRIER();
 			if (shared)
 				pull = r.share * total(s.lanes[DLOSS]);
 			if (rule->level == SEQUENCE)
 				pull /= (double)r.n;
-			factor_pull = s.one[WEIGHTEDS] / (double)r.n;
+			factor_pull = s.weighted / (double)r.n;
 		}
 
 		// What threads found by themselves.
@@ -549,7 +543,7 @@ DEVICE void objective(const Rule *__restrict__ given, const Response *__restrict
 			for (int64 j = 0; j < n; j++)
 				all += s.tallies[thread][j];
 			out->tallies[thread] = all;
-		} else if (one == 0) {
+		} else if (by_token) {
 			low = s.low[0];
 			high = s.high[0];
 			for (int64 j = 1; j < n; j++) {
@@ -566,8 +560,8 @@ DEVICE void objective(const Rule *__restrict__ given, const Response *__restrict
 			out->k3 = total(s.lanes[KL3]);
 			out->ratio_min = low;
 			out->ratio_max = high;
-			out->weight = s.one[WEIGHTS];
-			out->weight_squared = s.one[WEIGHTS_SQUARED];
+			out->weight = total(s.lanes[WEIGHT]);
+			out->weight_squared = total(s.lanes[WEIGHT_SQUARED]);
 		}
 	}
 }
