@@ -10,10 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/grouprl/grouprl/rollout/eval"
+	"github.com/grouprl/grouprl/rollout/journal"
 	"github.com/grouprl/grouprl/rollout/openai/openaitest"
 )
 
@@ -134,29 +136,54 @@ func TestLongWindow(t *testing.T) {
 	}
 }
 
+// hanging is a policy that answers so many questions and no more, until it is told
+// to go on.
+func hanging(f *openaitest.Server, questions *atomic.Int64) {
+	f.Instead = func(w http.ResponseWriter, r *http.Request, q *openaitest.Question) bool {
+		if most := questions.Load(); most == 0 || q.Count <= most {
+			return false
+		}
+		openaitest.Hang(r, time.Minute)
+		return true
+	}
+}
+
+// verdicts waits until a run has so many.
+func verdicts(t *testing.T, out string, want int) {
+	t.Helper()
+	for range 6000 {
+		n := 0
+		for r, err := range journal.ReadLog(out) {
+			if err == nil && bytes.HasPrefix(r.Payload, []byte(`{"judged"`)) {
+				n++
+			}
+		}
+		if n >= want {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("no verdict comes")
+}
+
 // Ctrl-C in the middle: what there is is saved and reported, and the same command
 // goes on.
 func TestInterrupted(t *testing.T) {
-	f := policy()
+	f, questions := policy(), new(atomic.Int64)
+	hanging(f, questions)
+	questions.Store(10)
 	out := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
-	f.Instead = func(w http.ResponseWriter, r *http.Request, q *openaitest.Question) bool {
-		if q.Count == 10 {
-			cancel()
-		}
-		return false
-	}
+	go func() {
+		verdicts(t, out, 3)
+		cancel()
+	}()
 	args := []string{"-data", data(t), "-endpoint", endpoint(t, f), "-out", out, "-at-once", "2", "-samples", "6"}
 	stdout, stderr := lcb(t, ctx, 130, args...)
 	contains(t, stdout, "INTERRUPTED", "samples are missing")
 	contains(t, stderr, "of 18 samples are judged and kept in "+out+"; the same command goes on from there")
-
-	whole, _ := lcb(t, context.Background(), 0, args...)
-	fresh, _ := lcb(t, context.Background(), 0, "-data", args[1], "-endpoint", args[3], "-out", t.TempDir(), "-samples", "6")
-	if whole != fresh {
-		t.Errorf("resumed\n%s\nuninterrupted\n%s", whole, fresh)
-	}
-	unique(t, out)
+	questions.Store(0)
+	resumed(t, args, out)
 }
 
 // kill -9 in the middle, twice, and on.
@@ -164,32 +191,32 @@ func TestKilled(t *testing.T) {
 	if args := os.Getenv("LCB_CHILD"); args != "" {
 		os.Exit(command(context.Background(), strings.Split(args, "\n"), os.Stdout, os.Stderr))
 	}
-	f := policy()
+	f, questions := policy(), new(atomic.Int64)
+	hanging(f, questions)
 	out := t.TempDir()
 	args := []string{"-data", data(t), "-endpoint", endpoint(t, f), "-out", out, "-at-once", "2", "-samples", "6"}
-	for _, after := range []int{6, 5} {
+	for _, enough := range []int{2, 5} {
+		questions.Store(int64(len(f.Questions()) + 7))
 		child := exec.Command(os.Args[0], "-test.run=^TestKilled$")
 		child.Env = append(os.Environ(), "LCB_CHILD="+strings.Join(args, "\n"))
-		before := len(f.Questions())
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for range 3000 {
-			if len(f.Questions()) >= before+after {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		if len(f.Questions()) < before+after {
-			t.Error("the child asks for nothing")
-		}
+		verdicts(t, out, enough)
 		child.Process.Kill()
 		if child.Wait() == nil {
 			t.Fatal("the child was through before it was killed")
 		}
 	}
+	questions.Store(0)
+	resumed(t, args, out)
+}
+
+// resumed goes on with a run and compares it with one that was never interrupted.
+func resumed(t *testing.T, args []string, out string) {
+	t.Helper()
 	whole, _ := lcb(t, context.Background(), 0, args...)
-	fresh, _ := lcb(t, context.Background(), 0, "-data", args[1], "-endpoint", args[3], "-out", t.TempDir(), "-samples", "6")
+	fresh, _ := lcb(t, context.Background(), 0, append(args, "-out", t.TempDir())...)
 	if whole != fresh {
 		t.Errorf("resumed\n%s\nuninterrupted\n%s", whole, fresh)
 	}
