@@ -165,16 +165,18 @@ struct Scale {
 };
 
 // Sums over logits relative to the largest of them, top: with t = (x - top) c,
-// s = sum 2^t, w = sum 2^t t, q = sum 2^2t. None yet: s is 0. What is added first comes
-// together by halves: beside one large p, roundings of many equal numbers would add up.
+// s + rest = sum 2^t, w = sum 2^t t, q = sum 2^2t. None yet: s is 0. The rest is what s
+// has lost by rounding, and what comes to s comes together by halves: beside one large p,
+// roundings of many small and equal ones would add up.
 struct Sums {
-	float top, s, w, q;
+	float top, s, rest, w, q;
 
 	// The same relative to a larger top.
 	template <bool SQUARES> METHOD void raise(float larger, const Scale &c) {
 		float shift = c.power(top - larger), f = exp2_approximate(shift);
 		w = f * fma32(shift, s, w);
 		s *= f;
+		rest *= f;
 		if (SQUARES) q *= f * f;
 		top = larger;
 	}
@@ -204,7 +206,9 @@ struct Sums {
 			w4 += w8;
 			if (SQUARES) q4 += q8;
 		}
-		s += (part[0] + part[1]) + (part[2] + part[3]);
+		float more = (part[0] + part[1]) + (part[2] + part[3]) + rest, sum = s + more;
+		rest = more - (sum - s);
+		s = sum;
 		w += w4;
 		if (SQUARES) q += q4;
 	}
@@ -376,7 +380,7 @@ DEVICE void forward(const Matrix &m, double temperature, double high, double low
 			continue;
 		}
 		const char *x = begin<T>(m, row);
-		Sums a = {-0x1.fffffep127f, 0, 0, 0};
+		Sums a = {-0x1.fffffep127f, 0, 0, 0, 0};
 		uint32 cols = (uint32)here(m.cols), groups = (cols + T::COUNT - 1) / T::COUNT;
 		for (uint32 i = thread; i < groups; i += FLIGHT * THREADS) {
 			Group v[FLIGHT];
@@ -393,7 +397,7 @@ DEVICE void forward(const Matrix &m, double temperature, double high, double low
 #pragma unroll
 		for (int k = WARP / 2; k > 0; k /= 2) top = __builtin_fmaxf(top, exchange(top, k));
 		a.raise<SQUARES>(top, c);
-		WarpSums sums = {a.s, top, a.w, a.q};
+		WarpSums sums = {(double)a.s + a.rest, top, a.w, a.q};
 #pragma unroll
 		for (int k = WARP / 2; k > 0; k /= 2) {
 			sums.s += exchange(sums.s, k);
