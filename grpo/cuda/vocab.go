@@ -43,23 +43,12 @@ func (s *Stream) vocab(name, kernel string, x Matrix, targets Ptr, o *Options, m
 	if o.LongTargets {
 		long = 1
 	}
-	high, low := scale(o.temperature())
 	s.args = append(s.args[:0], uint64(x.Ptr), uint64(x.Rows), uint64(x.Cols), uint64(x.stride()),
 		uint64(targets), long, uint64(o.Mask), uint64(o.First), uint64(o.total(x.Cols)),
-		math.Float64bits(o.temperature()), math.Float64bits(high), math.Float64bits(low), uint64(slot))
+		math.Float64bits(o.temperature()), math.Float64bits(float64(float32(math.Log2E/o.temperature()))), uint64(slot))
 	grid := min(x.Rows, int64(max(1, s.d.info.Processors))*vocabBlocks)
 	s.args = append(s.args, more...)
 	return s.launch(k, int(grid), vocabThreads, s.args...)
-}
-
-// scale is log2(e)/T as two float32 above 0 with that sum: the kernels' Scale.
-func scale(temperature float64) (high, low float64) {
-	c := math.Log2E / temperature
-	h := float32(c)
-	if float64(h) >= c {
-		h = math.Nextafter32(h, 0)
-	}
-	return float64(h), float64(float32(c - float64(h)))
 }
 
 // Codes of errors in vocab.cu, by report.

@@ -37,6 +37,7 @@ processors = torch.cuda.get_device_properties(0).multi_processor_count
 
 THREADS, BLOCKS = 512, 2  # of vocab.cu
 TEMPERATURE = 0.7
+scale = torch.tensor(math.log2(math.e) / TEMPERATURE, dtype=torch.float32).double().item()  # as vocab.go passes it
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 SHAPES = [("bf16", 8192, 151936), ("bf16", 8192, 50257), ("f32", 4096, 151936), ("f16", 8192, 128256)]
 
@@ -85,15 +86,6 @@ class Module:
 
         launch.registers, launch.local = attribute(4), attribute(3)
         return launch
-
-
-def scale(temperature):
-    """log2(e)/T as two float32 above 0, as the launches of vocab.go pass it."""
-    c = math.log2(math.e) / temperature
-    high = torch.tensor(c, dtype=torch.float64).float()
-    if high.double().item() >= c:
-        high = torch.nextafter(high, torch.zeros(()))
-    return high.double().item(), torch.tensor(c - high.double().item(), dtype=torch.float64).float().double().item()
 
 
 def milliseconds(f, setup=None, n=15):
@@ -164,8 +156,7 @@ for dtype, rows, columns in SHAPES:
         module = Module(path)
         forward, backward = module.kernel("forward_" + dtype), module.kernel("backward_" + dtype)
         name = os.path.basename(path)[:-4]
-        high, low = scale(TEMPERATURE)
-        common = (x, rows, columns, columns, targets, 1, None, 0, columns, TEMPERATURE, high, low, slot)
+        common = (x, rows, columns, columns, targets, 1, None, 0, columns, TEMPERATURE, scale, slot)
 
         def run_forward():
             forward(grid, *common, logp, lse, entropy, None, None)

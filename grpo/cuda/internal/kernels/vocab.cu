@@ -158,13 +158,11 @@ DEVICE int64 column(const Matrix &m, int64 row, int64 *id) {
 // An id for a report: all ones if it does not fit.
 DEVICE uint32 narrow(int64 id) { return id == (int)id ? (uint32)id : ~0u; }
 
-// c = log2(e)/T in two parts, both above 0: 2^(d c) is exp(d/T).
-struct Scale {
-	float high, low;
-	METHOD float power(float d) const { return max32(fma32(d, low, d * high), -1000); } // -Inf, or as good as that: 2^-1000 is 0
-};
+// d c, where 2^(d c) is exp(d/T): no less than what is as good as -Inf, 2^-1000 being 0.
+DEVICE float exponent(float d, float c) { return max32(d * c, -1000); }
 
-// Sums over logits relative to the largest of them, top: with t = (x - top) c,
+// Sums over logits relative to the largest of them, top: with c = log2(e)/T in float32
+// and t = (x - top) c,
 // s + rest = sum 2^t, w = sum 2^t t, q = sum 2^2t. None yet: s is 0. The rest is what s
 // has lost by rounding, and what comes to s comes together by halves: beside one large p,
 // roundings of many small and equal ones would add up.
@@ -172,8 +170,8 @@ struct Sums {
 	float top, s, rest, w, q;
 
 	// The same relative to a larger top.
-	template <bool SQUARES> METHOD void raise(float larger, const Scale &c) {
-		float shift = c.power(top - larger), f = exp2_approximate(shift);
+	template <bool SQUARES> METHOD void raise(float larger, float c) {
+		float shift = exponent(top - larger, c), f = exp2_approximate(shift);
 		w = f * fma32(shift, s, w);
 		s *= f;
 		rest *= f;
@@ -181,7 +179,7 @@ struct Sums {
 		top = larger;
 	}
 
-	template <class T, bool SQUARES> METHOD void add(const Group (&v)[FLIGHT], const Scale &c) {
+	template <class T, bool SQUARES> METHOD void add(const Group (&v)[FLIGHT], float c) {
 		float larger = T::top(v[0]);
 #pragma unroll
 		for (int u = 1; u < FLIGHT; u++) larger = __builtin_fmaxf(larger, T::top(v[u]));
@@ -192,7 +190,7 @@ struct Sums {
 			float e[T::COUNT], w8 = 0, q8 = 0;
 #pragma unroll
 			for (int i = 0; i < T::COUNT; i++) {
-				float t = c.power(T::get(v[u], i) - top);
+				float t = exponent(T::get(v[u], i) - top, c);
 				e[i] = exp2_approximate(t);
 				w8 = fma32(e[i], t, w8);
 				if (SQUARES) q8 = fma32(e[i], e[i], q8);
@@ -368,9 +366,8 @@ DEVICE void conclude(const Matrix &m, const Outputs &o, Partial *partials, uint6
 }
 
 template <class T, bool SQUARES>
-DEVICE void forward(const Matrix &m, double temperature, double high, double low, uint64 *slot, const Outputs &o, Partial *partials) {
+DEVICE void forward(const Matrix &m, double temperature, float c, uint64 *slot, const Outputs &o, Partial *partials) {
 	int thread = THREAD, lane = thread % WARP, turn = 0;
-	Scale c = {(float)high, (float)low};
 	for (int64 row = BLOCK; row < m.rows; row += GRID) {
 		if (m.mask && !m.mask[row]) {
 			if (thread == 0) {
@@ -417,7 +414,7 @@ struct Row {
 	float reference, constant, slope;
 	METHOD float gradient(float x, float c, float low, float *total) const {
 		float d = max32(x - reference, low); // masked: as good as -Inf
-		float p = exp2_approximate(d * c); // c in one part: p |log p| is small
+		float p = exp2_approximate(d * c);
 		*total += p;
 		return p * fma32(slope, d, constant);
 	}
@@ -436,10 +433,10 @@ template <class T> DEVICE void zero(char *x, uint32 head, uint32 groups, uint32 
 SHARED float backward_sums[2][WARPS];
 
 template <class T>
-DEVICE void backward(const Matrix &m, double temperature, double high, double low, uint64 *slot, const double *lse, const float *entropy,
+DEVICE void backward(const Matrix &m, double temperature, float c, uint64 *slot, const double *lse, const float *entropy,
 					 const float *g, const float *e) {
 	uint32 thread = THREAD, lane = thread % WARP, turn = 0;
-	float c = (float)(high + low), lowest = -1000 / c;
+	float lowest = -1000 / c;
 	double inverse = 1 / temperature;
 	for (int64 row = BLOCK; row < m.rows; row += GRID) {
 		char *x = begin<T>(m, row);
@@ -548,16 +545,16 @@ DEVICE void backward(const Matrix &m, double temperature, double high, double lo
 
 #define COMMON                                                                                                               \
 	char *x, int64 rows, int64 cols, int64 stride, const void *targets, int64 long_targets, const unsigned char *mask,       \
-		int64 first, int64 total, double temperature, double high, double low, uint64 *slot
+		int64 first, int64 total, double temperature, double c, uint64 *slot
 #define MATRIX {x, rows, cols, stride, targets, long_targets, mask, first, total}
 
 #define FORWARD(name, T, SQUARES)                                                                                            \
 	KERNEL(THREADS, 2) name(COMMON, float *logp, double *lse, float *entropy, float *squares, Partial *partials) {           \
-		forward<T, SQUARES>(MATRIX, temperature, high, low, slot, {logp, lse, entropy, squares}, partials);                  \
+		forward<T, SQUARES>(MATRIX, temperature, (float)c, slot, {logp, lse, entropy, squares}, partials);                  \
 	}
 #define BACKWARD(name, T)                                                                                                    \
 	KERNEL(THREADS, 2) name(COMMON, const double *lse, const float *entropy, const float *g, const float *e) {               \
-		backward<T>(MATRIX, temperature, high, low, slot, lse, entropy, g, e);                                               \
+		backward<T>(MATRIX, temperature, (float)c, slot, lse, entropy, g, e);                                               \
 	}
 
 FORWARD(forward_f32, F32, false)
