@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # check.sh: vet, build and test the tag cu against the toolkit's headers.
 #
-# CUDA_HOME names a folder with include/cuda.h, of CUDA 12 or 13. Without one, the
-# headers of CUDA 13.0 are installed from their pip wheel into a scratch folder, which
-# goes away at the end. Tests run over fake/driver.c, a stand-in for the driver, so no
-# GPU is needed. What cannot be checked for want of a tool is said, and is no failure;
-# CHECK_REQUIRE=1 makes it one.
+# The headers are those of CUDA 12 or 13 in include/ of the folder CUDA_TOOLS,
+# CUDA_HOME or /usr/local/cuda. Where there are none, those of CUDA 13.0 are installed
+# by pip (PIP) into a scratch folder, which goes away at the end. Tests run over
+# fake/driver.c, a stand-in for the driver, so no GPU is needed. What cannot be checked
+# for want of a tool is said, and is no failure; CHECK_REQUIRE=1 makes it one.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=$(mktemp -d)
@@ -18,11 +18,15 @@ skip() {
 }
 
 command -v "${CC:-gcc}" >/dev/null || skip "no C compiler"
-headers=${CUDA_HOME:-/usr/local/cuda}/include
-if [ ! -f "$headers/cuda.h" ]; then
-	[ -z "${CUDA_HOME:-}" ] || skip "there is no $headers/cuda.h"
+headers=
+for folder in "${CUDA_TOOLS:-}" "${CUDA_HOME:-}" /usr/local/cuda; do
+	if [ -z "$headers" ] && [ -n "$folder" ] && [ -f "$folder/include/cuda.h" ]; then
+		headers=$(cd "$folder/include" && pwd)
+	fi
+done
+if [ -z "$headers" ]; then
 	${PIP:-python3 -m pip} install -q --disable-pip-version-check --no-compile --no-deps --target "$scratch/wheel" \
-		'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-crt==13.0.*' >/dev/null 2>&1 || skip "no cuda.h, and its wheel cannot be installed"
+		'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-crt==13.0.*' >/dev/null 2>&1 || skip "no cuda.h, and pip cannot install it"
 	headers=$(dirname "$(find "$scratch/wheel" -name cuda.h | head -1)")
 fi
 version=$(sed -n 's/^#define CUDA_VERSION //p' "$headers/cuda.h")

@@ -107,7 +107,7 @@ func (d *Device) capacity() int64 {
 	return 4 << 30
 }
 
-// Info describes the device as an sm_80 of one processor.
+// Info describes the device as an sm_80 of two processors.
 func (d *Device) Info() driver.Info {
 	return driver.Info{Name: "PTX interpreter", Major: 8, Minor: 0, Processors: 2, Memory: d.capacity(), Version: 11000, Implementation: "ptx"}
 }

@@ -295,19 +295,19 @@ func (w *warp) complete(i int) bool {
 	return true
 }
 
+// deadlock reports a block in which every thread waits: some in a warp instruction for
+// lanes that wait elsewhere.
 func (b *block) deadlock() {
 	for i := range b.threads {
 		t := &b.threads[i]
-		if t.state == atWarp {
-			missing := t.mask & t.warp.live &^ t.warp.arrived(t)
-			t.fault(t.at.in, Divergence, "lanes %#x of mask %#x never come", missing, t.mask)
+		if t.state != atWarp {
+			continue
 		}
+		missing := t.mask & t.warp.live &^ t.warp.arrived(t)
+		other := t.warp.threads[bits.TrailingZeros32(missing)].at.in
+		t.fault(t.at.in, Deadlock, "lanes %#x of mask %#x never come: they wait at line %d %q", missing, t.mask, other.line, other.text)
 	}
-	for i := range b.threads {
-		if t := &b.threads[i]; t.state == atBarrier {
-			t.fault(t.at.in, Deadlock, "%d of %d threads wait", b.waiting, len(b.threads))
-		}
-	}
+	b.threads[0].fault(nil, Deadlock, "%d of %d threads have ended", b.exited, len(b.threads))
 }
 
 func (w *warp) arrived(t *thread) uint32 {
