@@ -85,6 +85,8 @@ var snippets = []snippet{
 	{name: "all write one word", declarations: sharedWords, body: "\tst.shared.b32 [s], 1;\n", block: 2, kind: SharedRace, says: "after a write"},
 	{name: "halves of a word", declarations: sharedWords, body: "\tmul.wide.u32 %d3, %r0, 2;\n\tmov.b64 %d4, s;\n\tadd.s64 %d3, %d3, %d4;\n\tst.shared.b16 [%d3], %r0;\n\tld.shared.b16 %h1, [%d3];\n", block: 64},
 	{name: "a byte of another's word", declarations: sharedWords, body: sharedStore + first + "\t@%p1 st.shared.b8 [s+7], %r0;\n", block: 2, kind: SharedRace},
+	{name: "read by two, by one, then written", declarations: sharedWords, body: first + "\t@%p1 st.shared.b32 [s], 1;\n\tbar.sync 0;\n\tld.shared.b32 %r3, [s];\n\tbar.sync 0;\n\t@%p1 ld.shared.b32 %r3, [s];\n\tbar.sync 0;\n\t@%p2 ld.shared.b32 %r3, [s];\n\tbar.sync 0;\n\t@%p1 st.shared.b32 [s], 2;\n", block: 3},
+	{name: "read by one of many after a barrier, and written", declarations: sharedWords, body: first + "\t@%p1 st.shared.b32 [s], 1;\n\tbar.sync 0;\n\tld.shared.b32 %r3, [s];\n\tbar.sync 0;\n\t@%p2 ld.shared.b32 %r3, [s];\n\t@%p1 st.shared.b32 [s], 2;\n", block: 3, kind: SharedRace},
 	{name: "warp barrier within a warp", declarations: sharedWords, body: sharedStore + "\tbar.warp.sync -1;\n\txor.b32 %r5, %r0, 1;\n\tmul.wide.u32 %d12, %r5, 4;\n\tadd.s64 %d12, %d10, %d12;\n\tld.shared.b32 %r3, [%d12];\n", block: 64},
 	{name: "warp barrier across warps", declarations: sharedWords, body: sharedStore + "\tbar.warp.sync -1;\n\txor.b32 %r5, %r0, 32;\n\tmul.wide.u32 %d12, %r5, 4;\n\tadd.s64 %d12, %d10, %d12;\n\tld.shared.b32 %r3, [%d12];\n", block: 64, kind: SharedRace},
 	{name: "a shuffle is no barrier", declarations: sharedWords, body: sharedStore + "\tshfl.sync.bfly.b32 %r4, %r0, 1, 31, -1;\n\txor.b32 %r5, %r0, 1;\n\tmul.wide.u32 %d12, %r5, 4;\n\tadd.s64 %d12, %d10, %d12;\n\tld.shared.b32 %r3, [%d12];\n", block: 64, kind: SharedRace},
@@ -116,6 +118,9 @@ var snippets = []snippet{
 	{name: "last block, no first fence", declarations: sharedWords, body: lastBlock("", "membar.gl;"), blocks: 4, block: 64, kind: GlobalRace},
 	{name: "last block, no second fence", declarations: sharedWords, body: lastBlock("membar.gl;", ""), blocks: 4, block: 64, kind: GlobalRace},
 	{name: "last block, fence of the block only", declarations: sharedWords, body: lastBlock("membar.cta;", "membar.gl;"), blocks: 4, block: 64, kind: GlobalRace},
+
+	{name: "a flag of one block", body: "\tsetp.eq.u32 %p1, %r1, 0;\n\t@%p1 bra $w;\n\tatom.global.add.u32 %r3, [%d0], 0;\n\tmembar.gl;\n\tsetp.ne.u32 %p3, %r3, 1;\n\t@%p3 bra $end;\n\tld.global.b32 %r4, [%d1];\n\tbra $end;\n$w:\n\tst.global.b32 [%d1], 7;\n\tmembar.gl;\n\tatom.global.exch.b32 %r3, [%d0], 1;\n$end:\n", blocks: 2},
+	{name: "a flag by release and acquire", body: "\tsetp.eq.u32 %p1, %r1, 0;\n\t@%p1 bra $w;\n\tatom.acquire.gpu.global.add.u32 %r3, [%d0], 0;\n\tsetp.ne.u32 %p3, %r3, 1;\n\t@%p3 bra $end;\n\tld.global.b32 %r4, [%d1];\n\tbra $end;\n$w:\n\tst.global.b32 [%d1], 7;\n\tatom.release.gpu.global.exch.b32 %r3, [%d0], 1;\n$end:\n", blocks: 2},
 
 	// divergence
 	{name: "half at a barrier", body: first + "\t@%p1 bra $a;\n\tbar.sync 0;\n$a:\n", block: 64, kind: Divergence, says: "bar.sync"},
@@ -235,6 +240,8 @@ func TestUnknown(t *testing.T) {
 		"\tmma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%r2}, {%r3}, {%r4}, {%r5};",
 		"\tbar.sync 1, 32;",
 		"\tbar.arrive 1, 64;",
+		"\tbar.sync %r0;",
+		"\tbar.sync 16;",
 		"\tmov.u32 %r2, %clock;",
 		"\tmov.u32 %r99, 1;",
 		"\tadd.s32 %r2, %r0;",
