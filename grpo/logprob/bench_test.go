@@ -101,7 +101,7 @@ func BenchmarkVocabulary(b *testing.B) {
 						allocs += testing.AllocsPerRun(3, c.f)
 					}
 				}
-				b.ReportMetric(allocs, "allocs/op")
+				b.ReportMetric(allocs, "allocs")
 			})
 		}
 	}
