@@ -297,7 +297,11 @@ func TestRunRefuses(t *testing.T) {
 		"unknown":    {change: func(e *eval.Evaluation) { e.Protocol.Unknown = true }, want: new(*eval.OptionsError)},
 		"generators": {change: func(e *eval.Evaluation) { e.Generators = -1 }, want: new(*eval.OptionsError)},
 		"twice": {problems: func(yield func(*rollout.Problem, error) bool) {
-			_ = yield(&rollout.Problem{ID: "a"}, nil) && yield(&rollout.Problem{ID: "a"}, nil)
+			for range 2 {
+				if !yield(&rollout.Problem{ID: "a"}, nil) {
+					return
+				}
+			}
 		}, want: new(*eval.TwiceError)},
 	} {
 		e := evaluation(&policy{}, "")

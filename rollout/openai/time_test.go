@@ -384,6 +384,18 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
+// A call that succeeded leaves no timer and no context behind.
+func TestNothingIsLeft(t *testing.T) {
+	var left context.Context
+	g := over(func(r *http.Request) (*http.Response, error) {
+		left = r.Context()
+		return respond(200, good), nil
+	})
+	_, err := g.Generate(t.Context(), request("p", 0))
+	require.NoError(t, err)
+	require.ErrorIs(t, left.Err(), context.Canceled)
+}
+
 // One caller asks for a prompt's length and is called off; another that waited asks
 // itself. One that failed tells the others.
 func TestLengthIsAskedOnce(t *testing.T) {
