@@ -13,7 +13,8 @@ import (
 //	         Descriptors: stdin (or the source), stdout, stderr, and the value's (with an
 //	         entry) or the compiled program's (with 'L')
 //	reply    'd', ready byte, late byte, 0, int32 wait status, int64 cpu ns, wall ns,
-//	         peak bytes, 0; or 'e' and a text, for a failure of its own
+//	         peak bytes (0: it compiled, and goes on as the first run), 0; or 'e' and a
+//	         text, for a failure of its own
 const (
 	requestSize = 8 + 6*8
 	replySize   = 8 + 4*8
