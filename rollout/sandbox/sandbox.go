@@ -4,8 +4,8 @@
 // input. The local runner keeps one supervisor, a Python interpreter that is already
 // up inside namespaces; every session is forked from it into namespaces of its own,
 // and every test is forked from its session, so a test costs a fork and not an
-// interpreter's start. The process that compiled a program goes on as its first test. No cgo, no helper binary, and the embedding program is never
-// executed again.
+// interpreter's start. The process that compiled a program goes on as its first test.
+// No cgo, no helper binary, and the embedding program is never executed again.
 //
 // What the submitted bytes can cause is a Result, never an error: an error is the
 // machinery's (*InfraError), the caller's (a cancelled context) or the host's
