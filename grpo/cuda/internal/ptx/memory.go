@@ -46,7 +46,7 @@ func (t *thread) inGlobal(in *instr, addr uint64, size int, k access) []byte {
 	for i := range cells {
 		t.touch(in, &cells[i], k, &m, addr)
 	}
-	return a.data[off : off+uint64(size)]
+	return a.data[off : off+uint64(size) : off+uint64(size)]
 }
 
 func (t *thread) inShared(in *instr, addr uint64, size int, k access) []byte {
@@ -63,7 +63,7 @@ func (t *thread) inShared(in *instr, addr uint64, size int, k access) []byte {
 	for i := range cells {
 		t.touch(in, &cells[i], k, &m, sharedWindow+addr)
 	}
-	return b.shared.data[off : off+uint64(size)]
+	return b.shared.data[off : off+uint64(size) : off+uint64(size)]
 }
 
 func (t *thread) inLocal(in *instr, addr uint64, size int, k access) []byte {
@@ -82,7 +82,7 @@ func (t *thread) inLocal(in *instr, addr uint64, size int, k access) []byte {
 	} else if slices.Contains(w, false) {
 		t.fault(in, Uninitialised, "%d bytes at %d of local memory", size, off)
 	}
-	return t.local[off : off+uint64(size)]
+	return t.local[off : off+uint64(size) : off+uint64(size)]
 }
 
 func (t *thread) inConst(in *instr, addr uint64, size int, k access) []byte {
