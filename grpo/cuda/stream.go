@@ -86,8 +86,10 @@ func (s *Stream) collect() error {
 	if len(s.calls) == 0 {
 		return s.d.see(s.d.drv.Sync(s.handle))
 	}
-	buffer := append(s.words[:0], make([]byte, len(s.calls)*slotSize)...)
-	s.words = buffer
+	if s.words == nil {
+		s.words = make([]byte, slotCount*slotSize)
+	}
+	buffer := s.words[:len(s.calls)*slotSize]
 	if err := s.d.see(s.d.drv.Download(buffer, s.slots, s.handle)); err != nil {
 		return err
 	}
