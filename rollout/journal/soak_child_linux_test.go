@@ -283,14 +283,12 @@ var stock = func() (all []*builtin.Problem) {
 			panic(err)
 		}
 		p.Programs = slices.DeleteFunc(p.Programs, func(p builtin.Program) bool { return p.Status == rollout.TimeLimit })
-		for _, hostile := range []builtin.Program{
-			{Status: rollout.MemoryLimit, Source: "x = bytearray(8 << 30)"},
-			{Status: rollout.RuntimeError, Source: "import os; os._exit(3)"},
-			{Status: rollout.RuntimeError, Source: "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"},
-			{Status: rollout.CompileError, Source: "x = ("},
-		} {
-			p.Programs = append(p.Programs, hostile)
-		}
+		p.Programs = append(p.Programs,
+			builtin.Program{Status: rollout.MemoryLimit, Source: "x = bytearray(8 << 30)"},
+			builtin.Program{Status: rollout.RuntimeError, Source: "import os; os._exit(3)"},
+			builtin.Program{Status: rollout.RuntimeError, Source: "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"},
+			builtin.Program{Status: rollout.CompileError, Source: "x = ("},
+		)
 		all = append(all, p)
 	}
 	return all
