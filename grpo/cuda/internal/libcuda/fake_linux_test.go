@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/grouprl/grouprl/grpo/cuda/internal/driver"
+	"github.com/grouprl/grouprl/grpo/cuda/internal/driver/drivertest"
 )
 
 // fake is testdata/fake.c as a library, and what its C functions for tests do.
@@ -37,7 +38,7 @@ func newFake(t *testing.T, flags ...string) *fake {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	f := &fake{path: filepath.Join(dir, Name)}
-	out, err := exec.Command("gcc", append([]string{"-shared", "-fPIC", "-O1", "-Wall", "-o", f.path, "testdata/fake.c"}, flags...)...).CombinedOutput()
+	out, err := exec.Command("gcc", append([]string{"-shared", "-fPIC", "-pthread", "-O1", "-Wall", "-o", f.path, "testdata/fake.c"}, flags...)...).CombinedOutput()
 	require.NoError(t, err, string(out))
 	f.handle, err = purego.Dlopen(f.path, purego.RTLD_NOW)
 	require.NoError(t, err)
@@ -208,27 +209,16 @@ func TestCalls(t *testing.T) {
 	require.NoError(t, d.Close())
 }
 
-// Many goroutines at once, each on the context.
-func TestGoroutines(t *testing.T) {
+// What every driver must do, many goroutines at once included.
+func TestDriver(t *testing.T) {
 	f := newFake(t)
-	d, err := open(f.path, 0)
-	require.NoError(t, err)
-	done := make(chan error)
-	for i := range 8 {
-		go func() {
-			var failed error
-			for range 20 {
-				if err := d.Sync(driver.Stream(i)); err != nil {
-					failed = err
-				}
-			}
-			done <- failed
-		}()
-	}
-	for range 8 {
-		require.NoError(t, <-done)
-	}
-	require.NoError(t, d.Close())
+	drivertest.Run(t, func(t *testing.T) driver.Driver {
+		d, err := open(f.path, 0)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, d.Close()) })
+		return d
+	})
+	require.Zero(t, f.call("fake_retained"))
 }
 
 // Whichever call fails, the error has its name, and Open keeps nothing.
