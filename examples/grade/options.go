@@ -102,7 +102,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	compare := f.String("compare", "nouscoder", "how output is compared: "+names(comparers))
 	f.BoolVar(&o.all, "all", false, "run every test though one has failed")
 	f.DurationVar(&o.limits.Wall, "wall", 15*time.Second, "wall clock of one test")
-	f.Float64Var(&o.scale, "scale", 5, "wall clock of one test in time limits of the problem, where the data set has them, and at most -wall; negative: -wall for all")
+	f.Float64Var(&o.scale, "scale", 0, "wall clock of one test in time limits of the problem, where the data set has them, and at most -wall; 0: -wall for all")
 	memory := f.String("memory", "4GiB", "memory of a program, such as 512MiB or 4GiB")
 	f.StringVar(&o.python, "python", "", "Python interpreter; empty: python3 on the PATH")
 	protocol := f.String("protocol", "", "how the completions were drawn, for the report and for what is missing: "+names(protocols)+"; empty: not said")

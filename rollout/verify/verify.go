@@ -32,10 +32,10 @@ type Verifier struct {
 	Reward  Reward         // zero: +1 if Accepted, else -1
 	Limits  sandbox.Limits // zero fields: the runner's, and with these the recipe's 15 s and 4 GiB
 
-	// TimeScale is for problems with a TimeLimit of their own. A test of theirs may take
-	// TimeScale times as long, since judges had compiled programs in mind, but never
-	// longer than Limits.Wall (0: 15 s) allows. 0: 5; negative: such limits are ignored
-	// and all tests have Limits.Wall.
+	// TimeScale is for problems with a TimeLimit of their own: a test of theirs may take
+	// TimeScale times as long, but never longer than Limits.Wall (0: 15 s) allows. Judges
+	// had compiled programs in mind, so 5 is a usual choice. 0 is the recipe: such limits
+	// are ignored and all tests have Limits.Wall.
 	TimeScale float64
 
 	Strict  bool // without the prelude: a program that uses a module must import it
@@ -183,11 +183,7 @@ func (v *Verifier) judge(ctx context.Context, p *rollout.Problem, program string
 // limits are those of a problem's tests.
 func (v *Verifier) limits(p *rollout.Problem) sandbox.Limits {
 	l := v.Limits
-	scale := v.TimeScale
-	if scale == 0 {
-		scale = 5
-	}
-	if own := scale * float64(p.TimeLimit); own > 0 {
+	if own := v.TimeScale * float64(p.TimeLimit); own > 0 {
 		l.Wall = time.Duration(min(own, float64(l.WithDefaults().Wall)))
 	}
 	return l

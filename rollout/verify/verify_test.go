@@ -257,8 +257,8 @@ func TestInfraErrorsInSession(t *testing.T) {
 	}
 }
 
-// The wall clock of a test: the problem's own limit five times, and no more than the
-// verifier's.
+// The wall clock of a test: the verifier's, or the problem's own limit so many times and
+// no more than the verifier's.
 func TestTimeScale(t *testing.T) {
 	const second = time.Second
 	for _, c := range []struct {
@@ -267,9 +267,11 @@ func TestTimeScale(t *testing.T) {
 	}{
 		{0, 0, 0, 0}, // the runner's
 		{0, 4 * second, 4 * second, 0},
-		{2 * second, 0, 10 * second, 0},
-		{4 * second, 0, 15 * second, 0},
+		{2 * second, 0, 0, 0},
 		{2 * second, 4 * second, 4 * second, 0},
+		{2 * second, 0, 10 * second, 5},
+		{4 * second, 0, 15 * second, 5},
+		{2 * second, 4 * second, 4 * second, 5},
 		{2 * second, 4 * second, 3 * second, 1.5},
 		{2 * second, 60 * second, 40 * second, 20},
 		{2 * second, 0, 0, -1},
