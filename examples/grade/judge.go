@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/grouprl/grouprl/examples/internal/progress"
 	"github.com/grouprl/grouprl/rollout"
 	"github.com/grouprl/grouprl/rollout/sandbox"
 	"github.com/grouprl/grouprl/rollout/verify"
@@ -45,8 +46,8 @@ type judged struct {
 // an interrupted run has graded the beginning of the file, and not what was quick
 // to run.
 func (j *judge) all(ctx context.Context, tasks []task, add func(judged) error, log io.Writer) error {
-	bar := newProgress(log, "grading", len(tasks))
-	defer bar.end()
+	bar := progress.New(log, "grading", len(tasks))
+	defer bar.End()
 	in := func(yield func(task, error) bool) {
 		for _, t := range tasks {
 			if !yield(t, nil) {
@@ -64,7 +65,7 @@ func (j *judge) all(ctx context.Context, tasks []task, add func(judged) error, l
 			return err
 		}
 		done++
-		bar.set(done)
+		bar.Set(done)
 	}
 	return nil
 }

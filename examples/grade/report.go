@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/grouprl/grouprl/rollout/eval"
 )
@@ -52,19 +51,14 @@ func printReport(w io.Writer, o options, work *work, t *tally, j *judge, baselin
 
 // printFigures prints the report of one k.
 func printFigures(w io.Writer, protocol *eval.Protocol, results []eval.Result, k int) error {
-	said := protocol != nil
-	if !said {
-		protocol = &eval.Protocol{}
+	if protocol == nil {
+		protocol = &eval.Protocol{Unknown: true}
 	}
 	report, err := eval.NewReport(*protocol, results, eval.Options{K: k})
 	if err != nil {
 		return err
 	}
-	text := report.String()
-	if !said {
-		_, text, _ = strings.Cut(text, "\n") // the first line is the protocol, and nobody has said it
-	}
-	_, err = io.WriteString(w, text)
+	_, err = io.WriteString(w, report.String())
 	return err
 }
 

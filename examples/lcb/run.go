@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/grouprl/grouprl/examples/internal/progress"
 	"github.com/grouprl/grouprl/rollout"
 	"github.com/grouprl/grouprl/rollout/eval"
 	"github.com/grouprl/grouprl/rollout/openai"
@@ -67,10 +68,10 @@ func run(ctx context.Context, o options, stdout, log io.Writer) error {
 	e.Name = runName(o, name)
 	fmt.Fprintf(log, "%s: %d problems, %v\nprograms run in the sandbox (%s), %d at a time; the run is kept in %s\n", name, len(set.problems), o.protocol, runner.Tier(), runner.Parallel(), o.out)
 
-	bar := newProgress(log, "evaluating", len(set.problems)*o.protocol.Samples)
-	e.Progress = func(p eval.Progress) { bar.set(p.Done + p.Lost) }
+	bar := progress.New(log, "evaluating", len(set.problems)*o.protocol.Samples)
+	e.Progress = func(p eval.Progress) { bar.Set(p.Done + p.Lost) }
 	outcome, err := e.Run(ctx, set.all())
-	bar.end()
+	bar.End()
 	if outcome == nil {
 		return explain(err)
 	}
