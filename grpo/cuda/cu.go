@@ -3,9 +3,6 @@
 package cuda
 
 import (
-	"errors"
-	"fmt"
-
 	"gorgonia.org/cu"
 
 	"github.com/grouprl/grouprl/grpo/cuda/internal/gorgonia"
@@ -20,21 +17,7 @@ import (
 // the primary context of Config.Device.
 func OpenCu(c Config) (*Device, error) {
 	drv, err := gorgonia.Open(c.Device)
-	if err != nil {
-		var missing *gorgonia.MissingError
-		if errors.As(err, &missing) {
-			return nil, &OpenError{Missing: missing.What, Reason: missing.Reason, Err: missing.Err}
-		}
-		return nil, &OpenError{Missing: "device", Reason: "the driver does not start", Err: err}
-	}
-	if info := drv.Info(); info.Major < 8 {
-		return nil, &OpenError{
-			Missing: "capability",
-			Reason:  fmt.Sprintf("%s has compute capability %d.%d, and 8.0 is needed", info.Name, info.Major, info.Minor),
-			Err:     drv.Close(),
-		}
-	}
-	return over(drv), nil
+	return opened(drv, err)
 }
 
 // CuPtr is an address that gorgonia.org/cu allocated, for a Matrix or any other buffer.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/grouprl/grouprl/grpo/cuda/internal/driver"
 	"github.com/grouprl/grouprl/grpo/cuda/internal/libcuda"
 )
 
@@ -26,8 +27,13 @@ type Config struct {
 // the CPU. It is an *OpenError, which says what is missing.
 func Open(c Config) (*Device, error) {
 	drv, err := libcuda.Open(c.Device)
+	return opened(drv, err)
+}
+
+// opened is the device over a driver that a backend's Open returned, or says what is missing.
+func opened[D driver.Driver](drv D, err error) (*Device, error) {
 	if err != nil {
-		var missing *libcuda.MissingError
+		var missing *driver.MissingError
 		if errors.As(err, &missing) {
 			return nil, &OpenError{Missing: missing.What, Reason: missing.Reason, Err: missing.Err}
 		}

@@ -85,3 +85,20 @@ func Lost(code int) bool {
 	}
 	return false
 }
+
+// A MissingError says what a machine lacks to run on a GPU.
+type MissingError struct {
+	What   string // "driver" or "device"
+	Reason string
+	Err    error // may be nil
+}
+
+func (e *MissingError) Error() string {
+	if e.Err != nil {
+		return e.Reason + ": " + e.Err.Error()
+	}
+	return e.Reason
+}
+
+// Unwrap is what the driver or the loader said.
+func (e *MissingError) Unwrap() error { return e.Err }

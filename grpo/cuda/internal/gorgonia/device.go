@@ -53,7 +53,7 @@ func (d *device) find(ordinal int) error {
 		return result("cuDeviceGetCount", err)
 	}
 	if ordinal < 0 || ordinal >= count {
-		return &MissingError{"device", fmt.Sprintf("there is no device %d of %d", ordinal, count), nil}
+		return &driver.MissingError{What: "device", Reason: fmt.Sprintf("there is no device %d of %d", ordinal, count)}
 	}
 	if d.ordinal, err = cu.GetDevice(ordinal); err != nil {
 		return result("cuDeviceGet", err)

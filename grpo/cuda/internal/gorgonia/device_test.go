@@ -28,7 +28,7 @@ func TestDriver(t *testing.T) {
 		return d
 	})
 	_, err := Open(99)
-	var missing *MissingError
+	var missing *driver.MissingError
 	require.ErrorAs(t, err, &missing)
 	require.ErrorContains(t, err, "there is no device 99 of ")
 }

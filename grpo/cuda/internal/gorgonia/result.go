@@ -55,20 +55,3 @@ func codeName(name string) string {
 func invalid(call string) error {
 	return &driver.Error{Call: call, Code: codeInvalidValue, Name: "CUDA_ERROR_INVALID_VALUE"}
 }
-
-// A MissingError says what a machine lacks to run on a GPU.
-type MissingError struct {
-	What   string // "device"
-	Reason string
-	Err    error // may be nil
-}
-
-func (e *MissingError) Error() string {
-	if e.Err != nil {
-		return e.Reason + ": " + e.Err.Error()
-	}
-	return e.Reason
-}
-
-// Unwrap is what the driver said.
-func (e *MissingError) Unwrap() error { return e.Err }

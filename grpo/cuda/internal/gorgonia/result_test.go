@@ -42,11 +42,3 @@ func TestResult(t *testing.T) {
 	require.ErrorIs(t, result("f", cuResult(2)), driver.OutOfMemory)
 	require.EqualError(t, invalid("cuMemAlloc"), "cuMemAlloc: CUDA_ERROR_INVALID_VALUE (1)")
 }
-
-func TestMissingError(t *testing.T) {
-	cause := cuResult(2)
-	require.EqualError(t, &MissingError{"device", "no device", nil}, "no device")
-	err := &MissingError{"device", "no device", cause}
-	require.EqualError(t, err, "no device: OutOfMemory")
-	require.ErrorIs(t, err, cause)
-}

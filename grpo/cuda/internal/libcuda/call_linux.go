@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/ebitengine/purego"
+
+	"github.com/grouprl/grouprl/grpo/cuda/internal/driver"
 )
 
 var loaded sync.Map // path -> *library, once complete
@@ -17,12 +19,12 @@ func load(path string) (*library, error) {
 	}
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {
-		return nil, &MissingError{"driver", "the NVIDIA driver's library cannot be opened", err}
+		return nil, &driver.MissingError{What: "driver", Reason: "the NVIDIA driver's library cannot be opened", Err: err}
 	}
 	l := new(library)
 	for name, at := range l.symbols() {
 		if *at, err = purego.Dlsym(handle, name); err != nil {
-			return nil, &MissingError{"driver", "the NVIDIA driver is too old", err}
+			return nil, &driver.MissingError{What: "driver", Reason: "the NVIDIA driver is too old", Err: err}
 		}
 	}
 	loaded.Store(path, l)

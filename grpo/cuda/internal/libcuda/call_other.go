@@ -2,11 +2,15 @@
 
 package libcuda
 
-import "runtime"
+import (
+	"runtime"
+
+	"github.com/grouprl/grouprl/grpo/cuda/internal/driver"
+)
 
 // load says that there is nothing to load.
 func load(string) (*library, error) {
-	return nil, &MissingError{"driver", "GPUs are used on Linux on amd64 and arm64, and this is " + runtime.GOOS + " on " + runtime.GOARCH, nil}
+	return nil, &driver.MissingError{What: "driver", Reason: "GPUs are used on Linux on amd64 and arm64, and this is " + runtime.GOOS + " on " + runtime.GOARCH}
 }
 
 // call is never reached, because there is no library to call into.

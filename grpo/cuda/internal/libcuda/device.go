@@ -32,7 +32,7 @@ type device struct {
 
 // Open is the device of the calling thread's current context, or where it has none the
 // primary context of the device with this ordinal, retained until Close. It returns a
-// *MissingError where there is no driver or no device.
+// *driver.MissingError where there is no driver or no device.
 func Open(ordinal int) (driver.Driver, error) { return open(Name, ordinal) }
 
 func open(path string, ordinal int) (driver.Driver, error) {
@@ -45,9 +45,9 @@ func open(path string, ordinal int) (driver.Driver, error) {
 	if err := l.result("cuInit", l.call(l.init, 0)); err != nil {
 		var e *driver.Error
 		if errors.As(err, &e); e.Code == codeNoDevice {
-			return nil, &MissingError{"device", "the driver finds no GPU", err}
+			return nil, &driver.MissingError{What: "device", Reason: "the driver finds no GPU", Err: err}
 		}
-		return nil, &MissingError{"driver", "the NVIDIA driver does not start", err}
+		return nil, &driver.MissingError{What: "driver", Reason: "the NVIDIA driver does not start", Err: err}
 	}
 	d := &device{l: l}
 	if err := d.find(ordinal); err != nil {
@@ -79,10 +79,10 @@ func (d *device) find(ordinal int) error {
 		return err
 	}
 	if count == 0 {
-		return &MissingError{"device", "the driver finds no GPU", nil}
+		return &driver.MissingError{What: "device", Reason: "the driver finds no GPU"}
 	}
 	if ordinal < 0 || ordinal >= int(count) {
-		return &MissingError{"device", fmt.Sprintf("there is no device %d of %d", ordinal, count), nil}
+		return &driver.MissingError{What: "device", Reason: fmt.Sprintf("there is no device %d of %d", ordinal, count)}
 	}
 	if err := l.result("cuDeviceGet", l.call(l.deviceGet, uintptr(unsafe.Pointer(&dev)), uintptr(ordinal))); err != nil {
 		return err

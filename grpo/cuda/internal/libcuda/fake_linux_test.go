@@ -236,7 +236,7 @@ func TestFailures(t *testing.T) {
 		require.Equal(t, driver.Error{Call: c.call, Code: 719, Name: "CUDA_ERROR_LAUNCH_FAILED"}, *e)
 		require.Zero(t, f.call("fake_retained"), c.call)
 	}
-	var missing *MissingError
+	var missing *driver.MissingError
 	for code, what := range map[int]string{100: "device", 1: "driver", 803: "driver"} {
 		f.fail("cuInit", code, 0)
 		_, err := open(f.path, 0)
@@ -270,7 +270,7 @@ func TestFailures(t *testing.T) {
 // A machine without the driver, and one whose driver lacks a call.
 func TestMissing(t *testing.T) {
 	_, err := open(filepath.Join(t.TempDir(), Name), 0)
-	var missing *MissingError
+	var missing *driver.MissingError
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, "driver", missing.What)
 	require.ErrorContains(t, err, Name)

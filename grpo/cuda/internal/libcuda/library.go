@@ -11,23 +11,6 @@ import (
 // Name is the library, as the NVIDIA driver installs it.
 const Name = "libcuda.so.1"
 
-// A MissingError says what a machine lacks to run on a GPU.
-type MissingError struct {
-	What   string // "driver" or "device"
-	Reason string
-	Err    error // may be nil
-}
-
-func (e *MissingError) Error() string {
-	if e.Err != nil {
-		return e.Reason + ": " + e.Err.Error()
-	}
-	return e.Reason
-}
-
-// Unwrap is what the driver or the loader said.
-func (e *MissingError) Unwrap() error { return e.Err }
-
 // library is the addresses of the calls that are used here. Each comment is the call's
 // C prototype; every argument travels in a register of 8 bytes.
 type library struct {
