@@ -24,32 +24,32 @@ func ratio64AVX512(d *float64, ratio *float64, lp *float64, anchor *float64, sum
 //go:noescape
 func k364AVX512(value *float64, slope *float64, other *float64, lp *float64, sums *float64, table *float64, n int)
 
-// subtract32AVX512 is subtract32Twin, n a multiple of 8.
+// subtract32AVX512 is subtractTwin, n a multiple of 8.
 //
 //go:noescape
 func subtract32AVX512(dst *float64, a *float32, b *float32, sum *float64, n int)
 
-// narrowSum32AVX512 is narrowSum32Twin, n a multiple of 8.
+// narrowSum32AVX512 is narrowTwin, n a multiple of 8.
 //
 //go:noescape
 func narrowSum32AVX512(dst *float32, dloss *float64, slope *float64, f *float64, bad *float32, n int)
 
-// narrow32AVX512 is narrow32Twin, n a multiple of 8.
+// narrow32AVX512 is narrowTwin, n a multiple of 8.
 //
 //go:noescape
 func narrow32AVX512(dst *float32, dloss *float64, f *float64, bad *float32, n int)
 
-// subtract64AVX512 is subtract64Twin, n a multiple of 8.
+// subtract64AVX512 is subtractTwin, n a multiple of 8.
 //
 //go:noescape
 func subtract64AVX512(dst *float64, a *float64, b *float64, sum *float64, n int)
 
-// narrowSum64AVX512 is narrowSum64Twin, n a multiple of 8.
+// narrowSum64AVX512 is narrowTwin, n a multiple of 8.
 //
 //go:noescape
 func narrowSum64AVX512(dst *float64, dloss *float64, slope *float64, f *float64, bad *float64, n int)
 
-// narrow64AVX512 is narrow64Twin, n a multiple of 8.
+// narrow64AVX512 is narrowTwin, n a multiple of 8.
 //
 //go:noescape
 func narrow64AVX512(dst *float64, dloss *float64, f *float64, bad *float64, n int)
@@ -74,42 +74,42 @@ func clipAVX512(loss *float64, dloss *float64, ratio *float64, advantage *float6
 //go:noescape
 func measureAVX512(sums *float64, ratio *float64, e *float64, d *float64, n int)
 
-// estimateAVX512 is estimateTwin, n a multiple of 8.
+// estimateAVX512 is K3At, n a multiple of 8.
 //
 //go:noescape
 func estimateAVX512(value *float64, slope *float64, x *float64, e *float64, n int)
 
-// lossesAVX512 is lossesTwin, n a multiple of 8.
+// lossesAVX512 is addTwin and heldTwin, n a multiple of 8.
 //
 //go:noescape
 func lossesAVX512(sums *float64, counts *uint64, loss *float64, dloss *float64, slope *float64, side *float64, advantage *float64, n int)
 
-// subtract32AVX2 is subtract32Twin, n a multiple of 8.
+// subtract32AVX2 is subtractTwin, n a multiple of 8.
 //
 //go:noescape
 func subtract32AVX2(dst *float64, a *float32, b *float32, sum *float64, n int)
 
-// narrowSum32AVX2 is narrowSum32Twin, n a multiple of 8.
+// narrowSum32AVX2 is narrowTwin, n a multiple of 8.
 //
 //go:noescape
 func narrowSum32AVX2(dst *float32, dloss *float64, slope *float64, f *float64, bad *float32, n int)
 
-// narrow32AVX2 is narrow32Twin, n a multiple of 8.
+// narrow32AVX2 is narrowTwin, n a multiple of 8.
 //
 //go:noescape
 func narrow32AVX2(dst *float32, dloss *float64, f *float64, bad *float32, n int)
 
-// subtract64AVX2 is subtract64Twin, n a multiple of 8.
+// subtract64AVX2 is subtractTwin, n a multiple of 8.
 //
 //go:noescape
 func subtract64AVX2(dst *float64, a *float64, b *float64, sum *float64, n int)
 
-// narrowSum64AVX2 is narrowSum64Twin, n a multiple of 8.
+// narrowSum64AVX2 is narrowTwin, n a multiple of 8.
 //
 //go:noescape
 func narrowSum64AVX2(dst *float64, dloss *float64, slope *float64, f *float64, bad *float64, n int)
 
-// narrow64AVX2 is narrow64Twin, n a multiple of 8.
+// narrow64AVX2 is narrowTwin, n a multiple of 8.
 //
 //go:noescape
 func narrow64AVX2(dst *float64, dloss *float64, f *float64, bad *float64, n int)
@@ -134,12 +134,12 @@ func clipAVX2(loss *float64, dloss *float64, ratio *float64, advantage *float64,
 //go:noescape
 func measureAVX2(sums *float64, ratio *float64, e *float64, d *float64, n int)
 
-// estimateAVX2 is estimateTwin, n a multiple of 8.
+// estimateAVX2 is K3At, n a multiple of 8.
 //
 //go:noescape
 func estimateAVX2(value *float64, slope *float64, x *float64, e *float64, n int)
 
-// lossesAVX2 is lossesTwin, n a multiple of 8.
+// lossesAVX2 is addTwin and heldTwin, n a multiple of 8.
 //
 //go:noescape
 func lossesAVX2(sums *float64, counts *uint64, loss *float64, dloss *float64, slope *float64, side *float64, advantage *float64, n int)

@@ -46,12 +46,12 @@ type kernel struct {
 	i, n   reg.GPVirtual
 }
 
-// write emits a routine. Its last argument but for pointers is n, a multiple of 8.
+// write emits a routine, of which twin is the Go. Its last argument but for pointers is n, a multiple of 8.
 // setup runs before each loop, vector once a vector, finish after each loop.
-func write(tier, name, args, doc string, f func(k *kernel) (setup, vector, finish func())) {
+func write(tier, name, args, twin string, f func(k *kernel) (setup, vector, finish func())) {
 	TEXT(name+tier, NOSPLIT, "func("+args+", n int)")
 	Pragma("noescape")
-	Doc(name + tier + " is " + name + "Twin" + doc + ", n a multiple of 8.")
+	Doc(name + tier + " is " + twin + ", n a multiple of 8.")
 	k := &kernel{avx512: tier == "AVX512", i: GP64(), n: GP64()}
 	setup, vector, finish := f(k)
 	Load(Param("n"), k.n)
@@ -304,7 +304,7 @@ func float(size int) string { return fmt.Sprint("float", 8*size) }
 
 func subtract(tier string, size int) {
 	F := float(size)
-	write(tier, "subtract"+F[5:], fmt.Sprintf("dst *float64, a, b *%s, sum *float64", F), "", func(k *kernel) (setup, vector, finish func()) {
+	write(tier, "subtract"+F[5:], fmt.Sprintf("dst *float64, a, b *%s, sum *float64", F), "subtractTwin", func(k *kernel) (setup, vector, finish func()) {
 		dst, a, b, sum := pointer("dst"), pointer("a"), pointer("b"), pointer("sum")
 		s := make([]reg.VecVirtual, 1)
 		return k.open(sum, s), func() {
@@ -375,7 +375,7 @@ func ratio(size int) {
 }
 
 func measure(tier string) {
-	write(tier, "measure", "sums *float64, ratio, e, d *float64", "", func(k *kernel) (setup, vector, finish func()) {
+	write(tier, "measure", "sums *float64, ratio, e, d *float64", "measureTwin", func(k *kernel) (setup, vector, finish func()) {
 		sums, ratio, pe, pd := pointer("sums"), pointer("ratio"), pointer("e"), pointer("d")
 		s := make([]reg.VecVirtual, ratioRows)
 		return k.open(sums, s), func() {
@@ -385,7 +385,7 @@ func measure(tier string) {
 }
 
 func widen(tier string) {
-	write(tier, "widen", "dst *float64, src *float32, bad *float64", "", func(k *kernel) (setup, vector, finish func()) {
+	write(tier, "widen", "dst *float64, src *float32, bad *float64", "widenTwin", func(k *kernel) (setup, vector, finish func()) {
 		dst, src, bad := pointer("dst"), pointer("src"), pointer("bad")
 		var s reg.VecVirtual
 		setup = func() { s = k.vec(); VMOVUPD(k.lanes(bad, 0), s) }
@@ -400,7 +400,7 @@ func widen(tier string) {
 }
 
 func add(tier string) {
-	write(tier, "add", "sums *float64, x, y *float64", "", func(k *kernel) (setup, vector, finish func()) {
+	write(tier, "add", "sums *float64, x, y *float64", "addTwin", func(k *kernel) (setup, vector, finish func()) {
 		sums, x, y := pointer("sums"), pointer("x"), pointer("y")
 		s := make([]reg.VecVirtual, 2)
 		return k.open(sums, s), func() {
@@ -411,7 +411,7 @@ func add(tier string) {
 }
 
 func clip(tier string) {
-	write(tier, "clip", "loss, dloss, ratio, advantage *float64, bounds *float64", "", func(k *kernel) (setup, vector, finish func()) {
+	write(tier, "clip", "loss, dloss, ratio, advantage *float64, bounds *float64", "clipTwin", func(k *kernel) (setup, vector, finish func()) {
 		loss, dloss, ratio, advantage, bounds := pointer("loss"), pointer("dloss"), pointer("ratio"), pointer("advantage"), pointer("bounds")
 		low, high, limit := k.broadcast(bounds, 0), k.broadcast(bounds, 1), k.broadcast(bounds, 2)
 		zero, none := k.zero(), k.vec()
@@ -462,7 +462,7 @@ func (k *kernel) k3(x, e reg.VecVirtual) (v, d reg.VecVirtual) {
 }
 
 func estimate(tier string) {
-	write(tier, "estimate", "value, slope, x, e *float64", "", func(k *kernel) (setup, vector, finish func()) {
+	write(tier, "estimate", "value, slope, x, e *float64", "K3At", func(k *kernel) (setup, vector, finish func()) {
 		value, slope, x, e := pointer("value"), pointer("slope"), pointer("x"), pointer("e")
 		return func() {}, func() {
 			v, d := k.k3(k.load(x, 8), k.load(e, 8))
@@ -498,7 +498,7 @@ func k3(size int) {
 }
 
 func losses(tier string) {
-	write(tier, "losses", "sums *float64, counts *uint64, loss, dloss, slope, side, advantage *float64", "", func(k *kernel) (setup, vector, finish func()) {
+	write(tier, "losses", "sums *float64, counts *uint64, loss, dloss, slope, side, advantage *float64", "addTwin and heldTwin", func(k *kernel) (setup, vector, finish func()) {
 		sums, counts, loss, dloss := pointer("sums"), pointer("counts"), pointer("loss"), pointer("dloss")
 		slope, side, advantage := pointer("slope"), pointer("side"), pointer("advantage")
 		zero, one, high, mask := k.zero(), k.vec(), k.vec(), k.vec()
@@ -544,7 +544,7 @@ func narrow(tier string, size int, kl bool) {
 	if kl {
 		name, args = "narrowSum", "dloss, slope *float64"
 	}
-	write(tier, name+F[5:], fmt.Sprintf("dst *%s, %s, f *float64, bad *%s", F, args, F), "", func(k *kernel) (setup, vector, finish func()) {
+	write(tier, name+F[5:], fmt.Sprintf("dst *%s, %s, f *float64, bad *%s", F, args, F), "narrowTwin", func(k *kernel) (setup, vector, finish func()) {
 		dst, dloss, f, bad := pointer("dst"), pointer("dloss"), pointer("f"), pointer("bad")
 		var slope reg.GPVirtual
 		share, c := k.broadcast(f, 0), k.broadcast(f, 1)
