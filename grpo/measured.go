@@ -1,8 +1,8 @@
 package grpo
 
-// Measured is what one response adds to Stats: sums over its counted tokens, for an
-// evaluator outside this package, such as one on a GPU. An Evaluator's Stats need
-// none of it. A count of 0 leaves the sums below it out.
+// Measured is what one response adds to Stats: sums over its counted tokens. An
+// Evaluator fills it by itself; it is exported for evaluators outside this package, such
+// as one on a GPU. A count of 0 leaves the sums below it out.
 type Measured struct {
 	Tokens  int64 // counted, dropped ones included
 	Dropped int64 // of these, by NonFinite
@@ -25,7 +25,7 @@ type Measured struct {
 
 // Add adds a response. Every sum but those of ratios and weights must be finite: a
 // non-finite one is an *ValueError, with Response and Token -1, and nothing is added.
-// Ratios or weights whose sums or squares overflow are left out, as an Evaluator does.
+// Ratios or weights whose sums or squares overflow are left out.
 func (s *Stats) Add(m *Measured) error {
 	for _, x := range [...]struct {
 		field string

@@ -167,9 +167,8 @@ func (w *worker[F]) attempt(e *Evaluator[F], i int) error {
 	rd, s := &e.reading, &w.scratch
 	n := rd.choose(s, i)
 	e.clearRows(s, i, n)
-	if n == 0 {
-		w.stats.skipped(s.length)
-		return nil
+	if n == 0 { // masked, or all dropped
+		return w.stats.Add(&Measured{Tokens: int64(s.length), Dropped: int64(s.length)})
 	}
 	sh, err := e.shares(i, s.length)
 	if err != nil {
@@ -186,8 +185,8 @@ func (w *worker[F]) attempt(e *Evaluator[F], i int) error {
 	if err != nil {
 		return err
 	}
-	w.count(rd.o, n, sh)
-	return nil
+	m := s.measured(rd.o, n, sh)
+	return w.stats.Add(&m)
 }
 
 // blocks evaluates the n tokens of response i, step at a time.
@@ -272,30 +271,35 @@ func (t *tally) terms(sh shares) shares {
 	return shares{sh.surrogate * t.losses[0].Sum(), sh.kl * t.kl[0].Sum(), sh.entropy * t.entropy.Sum()}
 }
 
-// count adds a response of n tokens to the Stats.
-func (w *worker[F]) count(o *Objective, n int, sh shares) {
-	sums, st := &w.sums, &w.stats
-	terms := sums.terms(sh)
-	st.counts[countTokens] += int64(w.length)
-	st.counts[countDropped] += int64(w.length - n)
-	st.counts[countResponses]++
-	st.counts[countAll]++
-	st.sums[sumSurrogate].Add(terms.surrogate)
+// measured is what the n tokens of a response add to the Stats.
+func (s *scratch[F]) measured(o *Objective, n int, sh shares) Measured {
+	sums, terms, count := &s.sums, s.sums.terms(sh), int64(n)
+	m := Measured{
+		Tokens: int64(s.length), Dropped: int64(s.length - n), Surrogate: terms.surrogate,
+		Ratios: count, Ratio: sums.Ratio.Sum(), RatioSquared: sums.Square.Sum(),
+		K1: -sums.LogRatio.Sum(), K2: 0.5 * sums.K2.Sum(), K3: sums.K3.Sum(),
+		LowNegative: sums.held.LowNegative, LowPositive: sums.held.LowPositive,
+		HighNegative: sums.held.HighNegative, HighPositive: sums.held.HighPositive,
+	}
+	m.RatioMin, m.RatioMax = sums.Range()
 	if o.KL.on() {
-		st.sums[sumKLTerm].Add(terms.kl)
-		st.sums[sumKL].Add(sums.kl[0].Sum())
-		st.counts[countKL] += int64(n)
+		m.KLs, m.KL, m.KLTerm = count, sums.kl[0].Sum(), terms.kl
 	}
 	if o.Entropy.on() {
-		st.sums[sumEntropyTerm].Add(terms.entropy)
-		st.sums[sumEntropy].Add(sums.entropy.Sum())
-		st.counts[countEntropy] += int64(n)
+		m.Entropies, m.Entropy, m.EntropyTerm = count, sums.entropy.Sum(), terms.entropy
 	}
 	if len(o.Weights) > 0 {
-		st.weights(w.weight, w.tmp)
+		var weights pass.Pair
+		for t, x := range s.weight {
+			s.tmp[t] = x * x
+			if x == 0 {
+				m.ZeroWeights++
+			}
+		}
+		weights.Add(s.weight, s.tmp)
+		m.Weights, m.Weight, m.WeightSquared = count, weights[0].Sum(), weights[1].Sum()
 	}
-	st.ratios(sums, n)
-	st.held(&sums.held)
+	return m
 }
 
 // counts returns the counts of response i, of which length tokens count.
@@ -456,59 +460,4 @@ func (s *scratch[F]) put(e *Evaluator[F], dst []F, x, y []float64, f pass.Factor
 		}
 	}
 	return true
-}
-
-// skipped counts a response of which no token is left: masked, or all dropped.
-func (st *Stats) skipped(length int) {
-	st.counts[countAll]++
-	if length > 0 {
-		st.counts[countResponses]++
-		st.counts[countTokens] += int64(length)
-		st.counts[countDropped] += int64(length)
-	}
-}
-
-// weights measures the product of weights. squares is scratch.
-func (st *Stats) weights(weight, squares []float64) {
-	zero := 0
-	for t, w := range weight {
-		squares[t] = w * w
-		if w == 0 {
-			zero++
-		}
-	}
-	st.counts[countZeroWeight] += int64(zero)
-	var sums pass.Pair
-	if sums.Add(weight, squares); sums.Finite() {
-		st.counts[countWeighted] += int64(len(weight))
-		st.sums[sumWeight].Add(sums[0].Sum())
-		st.sums[sumWeightSquared].Add(sums[1].Sum())
-	}
-}
-
-// ratios adds the ratio at its level and k1..k3 of the token log-ratios, of a response
-// of n tokens.
-func (st *Stats) ratios(sums *tally, n int) {
-	x, xx, k2, k3 := sums.Ratio.Sum(), sums.Square.Sum(), 0.5*sums.K2.Sum(), sums.K3.Sum()
-	if !finite(x) || !finite(xx) || !finite(k2) || !finite(k3) {
-		return
-	}
-	st.measure(sums.Range())
-	st.counts[countMeasured] += int64(n)
-	st.sums[sumRatio].Add(x)
-	st.sums[sumRatioSquared].Add(xx)
-	st.sums[sumK1].Add(-sums.LogRatio.Sum())
-	st.sums[sumK2].Add(k2)
-	st.sums[sumK3].Add(k3)
-}
-
-// held adds the tokens of a response that are at a bound.
-func (st *Stats) held(c *pass.HeldCounts) {
-	st.counts[countLowNegative] += c.LowNegative
-	st.counts[countLowPositive] += c.LowPositive
-	st.counts[countHighNegative] += c.HighNegative
-	st.counts[countHighPositive] += c.HighPositive
-	if *c != (pass.HeldCounts{}) {
-		st.counts[countHeldResponses]++
-	}
 }
