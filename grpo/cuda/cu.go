@@ -16,8 +16,7 @@ import (
 // The device is that of the calling thread's current context (cu.CUContext.Lock), or
 // the primary context of Config.Device.
 func OpenCu(c Config) (*Device, error) {
-	drv, err := gorgonia.Open(c.Device)
-	return opened(drv, err)
+	return opened(gorgonia.Open(c.Device))
 }
 
 // CuPtr is an address that gorgonia.org/cu allocated, for a Matrix or any other buffer.

@@ -26,12 +26,11 @@ type Config struct {
 // Every error is an ErrUnavailable: there is no usable GPU, and the program goes on on
 // the CPU. It is an *OpenError, which says what is missing.
 func Open(c Config) (*Device, error) {
-	drv, err := libcuda.Open(c.Device)
-	return opened(drv, err)
+	return opened(libcuda.Open(c.Device))
 }
 
 // opened is the device over a driver that a backend's Open returned, or says what is missing.
-func opened[D driver.Driver](drv D, err error) (*Device, error) {
+func opened(drv driver.Driver, err error) (*Device, error) {
 	if err != nil {
 		var missing *driver.MissingError
 		if errors.As(err, &missing) {
