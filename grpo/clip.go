@@ -38,11 +38,20 @@ type Clip struct {
 
 // Loss implements Surrogate.
 func (c Clip) Loss(loss, dloss []float64, r *Response) {
+	pass.Clip(loss, dloss, r.Ratio, r.Advantage, c.bounds())
+}
+
+// lossAndSums implements summing.
+func (c Clip) lossAndSums(loss, dloss []float64, r *Response, sums *pass.Pair, held *pass.HeldCounts) {
+	pass.ClipLosses(sums, held, loss, dloss, r.Ratio, r.LogRatio, r.Advantage, c.bounds())
+}
+
+func (c Clip) bounds() pass.Bounds {
 	b := pass.Bounds{Low: 1 - c.Low, High: 1 + c.High, Cap: c.Cap}
 	if c.Cap == 0 {
 		b.Cap = math.Inf(1)
 	}
-	pass.Clip(loss, dloss, r.Ratio, r.Advantage, b)
+	return b
 }
 
 func (Clip) tokenwise() bool { return true }

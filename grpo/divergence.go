@@ -2,7 +2,6 @@ package grpo
 
 import (
 	"fmt"
-	"math"
 )
 
 func init() { Register("divergence", Divergence{}) }
@@ -55,7 +54,7 @@ func (d Divergence) Weigh(w []float64, r *Response) {
 	x := 0.0
 	for t := range w {
 		y := within(over[t]-under[t], d.Bound)
-		y, _ = d.Estimator.at(y, math.Exp(y))
+		y, _ = d.Estimator.at(y)
 		switch {
 		case d.Reduce == Each:
 			if !d.keeps(y) {

@@ -75,8 +75,8 @@ func (k *KLEstimator) UnmarshalText(b []byte) error {
 	return estimatorNames.unmarshal("KL estimator", b, (*int)(k))
 }
 
-// at returns k(x) and dk/dlp = -k'(x); e is exp(x), for K3.
-func (k KLEstimator) at(x, e float64) (value, slope float64) {
+// at returns k(x) and dk/dlp = -k'(x).
+func (k KLEstimator) at(x float64) (value, slope float64) {
 	switch k {
 	case K1:
 		return -x, 1
@@ -91,7 +91,7 @@ func (k KLEstimator) at(x, e float64) (value, slope float64) {
 	case K2:
 		return 0.5 * x * x, -x
 	}
-	return pass.K3At(x, e)
+	return vexp.Excess(x)
 }
 
 // KLGradient says what the derivative of a KL term is.
@@ -224,7 +224,7 @@ func (k *KL) term(value, slope, scratch, x []float64, r *Response) {
 		}
 	}
 	if k.Estimator == K3 {
-		vexp.Exp(scratch, input)
+		pass.Estimate(scratch, slope, input)
 	}
 	k.estimate(value, slope, scratch, input, x)
 	if k.Factor.Mode != NoFactor {
@@ -233,8 +233,9 @@ func (k *KL) term(value, slope, scratch, x []float64, r *Response) {
 }
 
 // estimate is term before its factor: any estimator, gradient and bounds. input is x
-// within its bounds and may be value, e is exp(input).
-func (k *KL) estimate(value, slope, e, input, x []float64) {
+// within its bounds and may be value; k3 is that of input, for K3, and slope its
+// derivative.
+func (k *KL) estimate(value, slope, k3, input, x []float64) {
 	if k.Estimator == K2 && k.OutputBound == 0 && k.InputBound == 0 { // the cheapest, cheaply
 		for t, y := range x[:len(slope)] {
 			value[t], slope[t] = 0.5*y*y, -y
@@ -242,7 +243,10 @@ func (k *KL) estimate(value, slope, e, input, x []float64) {
 		return
 	}
 	for t, y := range input {
-		v, d := k.Estimator.at(y, e[t])
+		v, d := k3[t], slope[t]
+		if k.Estimator != K3 {
+			v, d = k.Estimator.at(y)
+		}
 		if k.Gradient == K2Gradient {
 			d = -y
 		}

@@ -58,12 +58,15 @@ func (t *tally) reset() {
 const scratchSlices = 18
 
 // Slices of a power of two would lie on the same lines of a cache.
-const stagger = 24
+const stagger = 24 // of 8
 
 // resize sets the length of every slice, with contents undefined.
 func (s *scratch[F]) resize(n int) {
+	if len(s.d) == n {
+		return
+	}
 	if cap(s.d) < n {
-		n := n + n/8
+		n := (n + n/8 + 7) &^ 7
 		stride := n + stagger
 		s.memory = make([]float64, scratchSlices*stride)
 		for i, p := range s.floats() {

@@ -1,6 +1,8 @@
 package grpo
 
 import (
+	"math"
+
 	"github.com/grouprl/grouprl/grpo/internal/pass"
 	"github.com/grouprl/grouprl/internal/vexp"
 )
@@ -13,7 +15,8 @@ import (
 //	ratios      log-ratio, ratio and their sums: pass.Ratio             step.go
 //	Loss        the surrogate and its derivative: pass.Clip             clip.go and its like
 //	weigh       the product of the weights, if there are any            weight.go
-//	surrogate   sums of losses, clip fractions: pass.Losses             step.go
+//	surrogate   sums of losses, clip fractions: pass.Losses, or both
+//	            in one: pass.ClipLosses                                 step.go
 //	kl          the KL term: pass.K3 or term                            step.go, kl.go
 //	write       shares, coefficients, rounding: pass.Narrow             step.go
 //
@@ -31,6 +34,12 @@ type tokenwise interface{ tokenwise() bool }
 func isTokenwise(rule any) bool {
 	t, ok := rule.(tokenwise)
 	return ok && t.tokenwise()
+}
+
+// A summing rule adds its losses and held tokens up as it makes them: Loss and
+// pass.Losses in one, for a ratio without bounds and no weights.
+type summing interface {
+	lossAndSums(loss, dloss []float64, r *Response, sums *pass.Pair, held *pass.HeldCounts)
 }
 
 // tokenwise reports whether an objective may take a response in blocks.
@@ -289,15 +298,15 @@ func (s *scratch[F]) measured(o *Objective, n int, sh shares) Measured {
 		m.Entropies, m.Entropy, m.EntropyTerm = count, sums.entropy.Sum(), terms.entropy
 	}
 	if len(o.Weights) > 0 {
-		var weights pass.Pair
+		var weights, squares pass.Lanes
+		weights.Add(s.weight)
 		for t, x := range s.weight {
-			s.tmp[t] = x * x
+			squares[t&7] = math.FMA(x, x, squares[t&7])
 			if x == 0 {
 				m.ZeroWeights++
 			}
 		}
-		weights.Add(s.weight, s.tmp)
-		m.Weights, m.Weight, m.WeightSquared = count, weights[0].Sum(), weights[1].Sum()
+		m.Weights, m.Weight, m.WeightSquared = count, weights.Sum(), squares.Sum()
 	}
 	return m
 }
@@ -320,6 +329,10 @@ func (e *Evaluator[F]) counts(i, length int) (Counts, error) {
 // non-finite number is an error.
 func (s *scratch[F]) surrogate(o *Objective, i int) error {
 	r := &s.r
+	if rule, ok := o.Surrogate.(summing); ok && len(o.Weights) == 0 && !s.bounded {
+		rule.lossAndSums(s.loss, s.dloss, r, &s.sums.losses, &s.sums.held)
+		return s.checkLosses(o, i)
+	}
 	o.Surrogate.Loss(s.loss, s.dloss, r)
 	slope, side := s.held(o)
 	if len(o.Weights) > 0 {
@@ -338,6 +351,11 @@ func (s *scratch[F]) surrogate(o *Objective, i int) error {
 		}
 	}
 	pass.Losses(&s.sums.losses, &s.sums.held, s.loss, s.dloss, slope, side, s.advantage)
+	return s.checkLosses(o, i)
+}
+
+// checkLosses finds what makes the sum of ratios or of losses not finite.
+func (s *scratch[F]) checkLosses(o *Objective, i int) error {
 	if !finite(s.sums.Ratio.Sum()) {
 		matters := func(t int) bool {
 			return !finite(s.ratio[t]) && s.advantage[t] != 0 && (len(o.Weights) == 0 || s.weight[t] != 0)

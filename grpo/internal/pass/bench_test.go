@@ -35,6 +35,7 @@ func BenchmarkPasses(b *testing.B) {
 		{"ratio", func() { Ratio(u, v, f, g, &m) }},
 		{"measure", func() { Measure(&m, y, y, x) }},
 		{"losses", func() { Losses(&p, &c, u, v, v, x, z) }},
+		{"clip-losses", func() { ClipLosses(&p, &c, u, v, y, x, z, Bounds{0.8, 1.28, 3}) }},
 		{"narrow", func() { Narrow(f, x, nil, Factors{1, 0}) }},
 		{"narrow-sum", func() { Narrow(f, x, y, Factors{1, 1}) }},
 	} {

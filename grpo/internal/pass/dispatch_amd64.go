@@ -125,7 +125,7 @@ func clip(loss, dloss, ratio, advantage []float64, b *Bounds) int {
 	return n
 }
 
-func losses(s *Pair, counts *[8]uint64, loss, dloss, slope, side, advantage []float64) int {
+func losses(s *Pair, counts *held, loss, dloss, slope, side, advantage []float64) int {
 	n := whole(len(slope))
 	switch {
 	case n == 0:
@@ -133,6 +133,19 @@ func losses(s *Pair, counts *[8]uint64, loss, dloss, slope, side, advantage []fl
 		lossesAVX512(&s[0][0], &counts[0], &loss[0], &dloss[0], &slope[0], &side[0], &advantage[0], n)
 	default:
 		lossesAVX2(&s[0][0], &counts[0], &loss[0], &dloss[0], &slope[0], &side[0], &advantage[0], n)
+	}
+	return n
+}
+
+func clipLosses(s *Pair, counts *held, loss, dloss, ratio, side, advantage []float64, b *Bounds) int {
+	n := whole(len(loss))
+	switch {
+	case n == 0:
+	case simd.Chosen == simd.AVX512:
+		clipLossesAVX512(&s[0][0], &counts[0], &loss[0], &dloss[0], &ratio[0], &side[0], &advantage[0], &b.Low, n)
+	default:
+		clipAVX2(&loss[0], &dloss[0], &ratio[0], &advantage[0], &b.Low, n)
+		lossesAVX2(&s[0][0], &counts[0], &loss[0], &dloss[0], &dloss[0], &side[0], &advantage[0], n)
 	}
 	return n
 }
@@ -169,14 +182,14 @@ func narrow64(dst, dloss, slope []float64, f *Factors, bad *[8]float64) int {
 	return n
 }
 
-func estimate(value, slope, x, e []float64) int {
+func estimate(value, slope, x []float64) int {
 	n := whole(len(value))
 	switch {
 	case n == 0:
 	case simd.Chosen == simd.AVX512:
-		estimateAVX512(&value[0], &slope[0], &x[0], &e[0], n)
+		estimateAVX512(&value[0], &slope[0], &x[0], vexp.Table(), n)
 	default:
-		estimateAVX2(&value[0], &slope[0], &x[0], &e[0], n)
+		estimateAVX2(&value[0], &slope[0], &x[0], vexp.Table(), n)
 	}
 	return n
 }

@@ -24,10 +24,14 @@ func add(p *Pair, x, y []float64) int { return 0 }
 
 func clip(loss, dloss, ratio, advantage []float64, b *Bounds) int { return 0 }
 
-func losses(s *Pair, counts *[8]uint64, loss, dloss, slope, side, advantage []float64) int { return 0 }
+func losses(s *Pair, counts *held, loss, dloss, slope, side, advantage []float64) int { return 0 }
+
+func clipLosses(s *Pair, counts *held, loss, dloss, ratio, side, advantage []float64, b *Bounds) int {
+	return 0
+}
 
 func narrow32(dst []float32, dloss, slope []float64, f *Factors, bad *[8]float32) int { return 0 }
 
 func narrow64(dst, dloss, slope []float64, f *Factors, bad *[8]float64) int { return 0 }
 
-func estimate(value, slope, x, e []float64) int { return 0 }
+func estimate(value, slope, x []float64) int { return 0 }

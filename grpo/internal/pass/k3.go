@@ -1,17 +1,12 @@
 package pass
 
-import (
-	"math"
+import "github.com/grouprl/grouprl/internal/vexp"
 
-	"github.com/grouprl/grouprl/internal/vexp"
-)
-
-// K3 writes, for x = other - lp and e = exp(x),
+// K3 writes, for x = other - lp,
 //
-//	value = e - 1 - x        slope = 1 - e
+//	value = exp(x) - 1 - x        slope = 1 - exp(x)
 //
-// and adds them to s. Where |x| < 1/1024 and e - 1 - x would cancel, it takes the series
-// of the exponential.
+// and adds them to s: it is Subtract, Estimate and s.Add in one pass.
 func K3[F Float](value, slope []float64, other, lp []F, s *Pair) {
 	n := len(value)
 	slope, other, lp = slope[:n], other[:n], lp[:n]
@@ -27,21 +22,15 @@ func K3[F Float](value, slope []float64, other, lp []F, s *Pair) {
 	value, slope = value[n:], slope[n:]
 	var sum Lanes
 	Subtract(value, other[n:], lp[n:], &sum)
-	vexp.Exp(slope, value)
-	for t := estimate(value, slope, value, slope); t < len(value); t++ {
-		value[t], slope[t] = K3At(value[t], slope[t])
-	}
+	Estimate(value, slope, value)
 	s.Add(value, slope)
 }
 
-// K3At is K3 of one number.
-func K3At(x, e float64) (value, slope float64) {
-	if math.Abs(x) < 1./1024 {
-		p := math.FMA(1./120, x, 1./24)
-		p = math.FMA(p, x, 1./6)
-		p = math.FMA(p, x, 1./2)
-		value = float64(float64(x*x) * p)
-		return value, -x - value
+// Estimate writes vexp.Excess of each x: k3 and its derivative. value or slope may be x.
+func Estimate(value, slope, x []float64) {
+	n := len(x)
+	value, slope = value[:n], slope[:n]
+	for t := estimate(value, slope, x); t < n; t++ {
+		value[t], slope[t] = vexp.Excess(x[t])
 	}
-	return e - 1 - x, 1 - e
 }

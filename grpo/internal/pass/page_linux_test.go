@@ -60,6 +60,8 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 				Ratio(b[0], b[1], b[2], b[3], &m)
 				Ratio(b[0], b[1], g[0], g[1], &m)
 				Measure(&m, b[0], b[1], b[2])
+				Estimate(b[0], b[1], b[2])
+				ClipLosses(&p, &c, b[0], b[1], b[2], b[3], b[4], Bounds{})
 				Losses(&p, &c, b[0], b[1], b[2], b[3], b[4])
 				Narrow(g[0], b[0], nil, Factors{})
 				Narrow(g[0], b[0], b[1], Factors{})

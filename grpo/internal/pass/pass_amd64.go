@@ -24,6 +24,11 @@ func ratio64AVX512(d *float64, ratio *float64, lp *float64, anchor *float64, sum
 //go:noescape
 func k364AVX512(value *float64, slope *float64, other *float64, lp *float64, sums *float64, table *float64, n int)
 
+// clipLossesAVX512 is clipTwin, addTwin and heldTwin, n a multiple of 8.
+//
+//go:noescape
+func clipLossesAVX512(sums *float64, counts *uint64, loss *float64, dloss *float64, ratio *float64, side *float64, advantage *float64, bounds *float64, n int)
+
 // subtract32AVX512 is subtractTwin, n a multiple of 8.
 //
 //go:noescape
@@ -74,10 +79,10 @@ func clipAVX512(loss *float64, dloss *float64, ratio *float64, advantage *float6
 //go:noescape
 func measureAVX512(sums *float64, ratio *float64, e *float64, d *float64, n int)
 
-// estimateAVX512 is K3At, n a multiple of 8.
+// estimateAVX512 is vexp.Excess, n a multiple of 8.
 //
 //go:noescape
-func estimateAVX512(value *float64, slope *float64, x *float64, e *float64, n int)
+func estimateAVX512(value *float64, slope *float64, x *float64, table *float64, n int)
 
 // lossesAVX512 is addTwin and heldTwin, n a multiple of 8.
 //
@@ -134,10 +139,10 @@ func clipAVX2(loss *float64, dloss *float64, ratio *float64, advantage *float64,
 //go:noescape
 func measureAVX2(sums *float64, ratio *float64, e *float64, d *float64, n int)
 
-// estimateAVX2 is K3At, n a multiple of 8.
+// estimateAVX2 is vexp.Excess, n a multiple of 8.
 //
 //go:noescape
-func estimateAVX2(value *float64, slope *float64, x *float64, e *float64, n int)
+func estimateAVX2(value *float64, slope *float64, x *float64, table *float64, n int)
 
 // lossesAVX2 is addTwin and heldTwin, n a multiple of 8.
 //

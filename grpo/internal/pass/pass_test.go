@@ -77,13 +77,14 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 	}
 	a, b, u, v, w, y, z := inF(), inF(), in(), in(), in(), in(), in()
 	out := func() []float64 { return make([]float64, n) }
-	f64 = map[string][]float64{"subtract": out(), "widen": out(), "loss": out(), "dloss": out(), "d": out(), "ratio": out(), "value": out(), "slope": out()}
+	f64 = map[string][]float64{"subtract": out(), "widen": out(), "loss": out(), "dloss": out(), "d": out(), "ratio": out(), "value": out(), "slope": out(),
+		"estimate": out(), "estimate slope": out(), "clipped": out(), "clipped slope": out()}
 	f = map[string][]F{"narrow": make([]F, n), "narrow sum": make([]F, n)}
 	var difference Lanes
 	var sum Pair
 	var m, ratios RatioSums
-	var kl, losses Pair
-	var c HeldCounts
+	var kl, losses, clipped Pair
+	var c, h HeldCounts
 	m.Reset()
 	ratios.Reset()
 	finite := []float64{1, 1, 1}
@@ -100,6 +101,8 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 		clear(0, Widen(at(f64["widen"]), atF(a)))
 		sum.Add(at(u), at(v))
 		Clip(at(f64["loss"]), at(f64["dloss"]), at(u), at(v), Bounds{0.8, 1.28, 3})
+		ClipLosses(&clipped, &h, at(f64["clipped"]), at(f64["clipped slope"]), at(u), at(w), at(v), Bounds{0.8, 1.28, 3})
+		Estimate(at(f64["estimate"]), at(f64["estimate slope"]), at(u))
 		K3(at(f64["value"]), at(f64["slope"]), atF(a), atF(b), &kl)
 		Ratio(at(f64["d"]), at(f64["ratio"]), atF(a), atF(b), &ratios)
 		Measure(&m, at(u), at(v), at(w))
@@ -112,6 +115,8 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 		return slices.Concat(s.LogRatio[:], s.Ratio[:], s.Square[:], s.Min[:], s.Max[:], s.K2[:], s.K3[:])
 	}
 	f64["sums"], f64["measured"], f64["kl"] = flat(&ratios), flat(&m), slices.Concat(kl[0][:], kl[1][:])
+	f64["clipped losses"] = slices.Concat(clipped[0][:], clipped[1][:])
+	f64["clipped held"] = []float64{float64(h.LowNegative), float64(h.LowPositive), float64(h.HighNegative), float64(h.HighPositive)}
 	f64["losses"] = slices.Concat(losses[0][:], losses[1][:])
 	f64["held"] = []float64{float64(c.LowNegative), float64(c.LowPositive), float64(c.HighNegative), float64(c.HighPositive)}
 	return f64, f
@@ -161,6 +166,30 @@ func TestLanes(t *testing.T) {
 		require.Equal(t, Lanes{1e16, 2, 3, 4, 5, 6, 7, 8}, l, "1e16 + 1 is 1e16, so token 8 went to lane 0")
 		require.Equal(t, 1e16+34, l.Sum(), "1e16 + 9 is 1e16 + 8")
 		require.Zero(t, Sum(nil))
+	})
+}
+
+// A pass of two in one is the two.
+func TestClipLosses(t *testing.T) {
+	forEachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(3, 3))
+		for _, n := range []int{0, 1, 8, 77, mostHeld + 13} {
+			ratio, side, advantage := numbers(rng, n, 0.05), numbers(rng, n, 0.05), numbers(rng, n, 0.05)
+			b := Bounds{0.8, 1.28, 3}
+			loss, dloss, gotLoss, gotD := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+			var sums, gotSums Pair
+			var c, got HeldCounts
+			Clip(loss, dloss, ratio, advantage, b)
+			Losses(&sums, &c, loss, dloss, dloss, side, advantage)
+			ClipLosses(&gotSums, &got, gotLoss, gotD, ratio, side, advantage, b)
+			sames(t, loss, gotLoss, "loss")
+			sames(t, dloss, gotD, "dloss")
+			sames(t, slices.Concat(sums[0][:], sums[1][:]), slices.Concat(gotSums[0][:], gotSums[1][:]), "sums")
+			require.Equal(t, c, got)
+			if n > mostHeld {
+				require.NotZero(t, c.LowNegative*c.LowPositive*c.HighNegative*c.HighPositive)
+			}
+		}
 	})
 }
 

@@ -65,14 +65,14 @@ func measureTwin(s *RatioSums, ratio, e, d []float64) {
 	for t, r := range ratio {
 		i, d := t&7, d[t]
 		s.Ratio[i] += r
-		s.Square[i] += float64(r * r)
+		s.Square[i] = math.FMA(r, r, s.Square[i])
 		if r < s.Min[i] {
 			s.Min[i] = r
 		}
 		if r > s.Max[i] {
 			s.Max[i] = r
 		}
-		s.K2[i] += float64(d * d)
+		s.K2[i] = math.FMA(d, d, s.K2[i])
 		s.K3[i] += e[t] - 1 - d
 	}
 }

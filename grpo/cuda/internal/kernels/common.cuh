@@ -12,6 +12,7 @@ typedef unsigned int uint32;
 #define DEVICE static __attribute__((device, always_inline)) inline
 #define METHOD __attribute__((device, always_inline)) inline
 #define SHARED static __attribute__((shared))
+#define CONSTANT static __attribute__((constant)) const
 #define KERNEL(...) extern "C" __attribute__((global, launch_bounds(__VA_ARGS__))) void // threads a block, blocks a processor
 #define THREAD ((int)__nvvm_read_ptx_sreg_tid_x())
 #define BLOCK ((int64)__nvvm_read_ptx_sreg_ctaid_x())
@@ -20,6 +21,7 @@ typedef unsigned int uint32;
 #define DEVICE static __device__ __forceinline__
 #define METHOD __device__ __forceinline__
 #define SHARED __shared__
+#define CONSTANT static __constant__ const
 #define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
 #define THREAD ((int)threadIdx.x)
 #define BLOCK ((int64)blockIdx.x)
@@ -88,29 +90,50 @@ DEVICE double exchange(double x, int mask) {
 	return x;
 }
 
-// exp(x): the polynomial of the library's float64 exp on the host, operation by
-// operation, so the bits are the host's. NaN for NaN.
-DEVICE double exp64(double x) {
+// 2^(i/16)
+CONSTANT double powers[16] = {
+	1, 0x1.0b5586cf9890fp+0, 0x1.172b83c7d517bp+0, 0x1.2387a6e756238p+0,
+	0x1.306fe0a31b715p+0, 0x1.3dea64c123422p+0, 0x1.4bfdad5362a27p+0, 0x1.5ab07dd485429p+0,
+	0x1.6a09e667f3bcdp+0, 0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0, 0x1.9c49182a3f090p+0,
+	0x1.ae89f995ad3adp+0, 0x1.c199bdd85529cp+0, 0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0,
+};
+
+// Reduced is exp(x) = power scale1 scale2 exp(r), of which the three are 2^n with n at
+// most limit, and q such that exp(r) = 1 + r + r^2 q. It is package vexp of the host,
+// operation by operation, so the bits are the host's.
+struct Reduced {
+	double r, q, power, scale1, scale2;
+};
+
+DEVICE Reduced reduce(double x, double limit) {
+	const double shift = 0x1.8p48 + 2046;
 	x = x < -746 ? -746 : x; // NaN stays
-	x = x > 710 ? 710 : x;
-	double t = fma64(x, 0x1.71547652b82fep0, 0x1.8p52 + 2046);
-	double n = t - (0x1.8p52 + 2046);
-	double r = fma64(-n, 0x1.62e42feep-1, x);
+	double t = fma64(x, 0x1.71547652b82fep0, shift);
+	t = t > shift + limit ? shift + limit : t;
+	double n = t - shift, r = fma64(-n, 0x1.62e42feep-1, x);
 	r = fma64(-n, 0x1.a39ef35793c76p-33, r);
-	double p = 0x1.ad7f5f4f78ad2p-26;
-	p = fma64(p, r, 0x1.28ad7ced5775ep-22);
-	p = fma64(p, r, 0x1.71df256c678f1p-19);
-	p = fma64(p, r, 0x1.a0199a01f8cdbp-16);
-	p = fma64(p, r, 0x1.a01a012a44e7dp-13);
-	p = fma64(p, r, 0x1.6c16c1842db0fp-10);
-	p = fma64(p, r, 0x1.1111111127c31p-7);
-	p = fma64(p, r, 0x1.555555555086dp-5);
-	p = fma64(p, r, 0x1.55555555554fap-3);
-	p = fma64(p, r, 0x1.000000000000ap-1);
-	p = fma64(p, r, 1);
-	p = fma64(p, r, 1);
-	uint64 k = bits64(t), half = k >> 1;
-	return p * double64(half << 52) * double64((k - half) << 52);
+	double q = 0x1.6c180af1ed272p-10;
+	q = fma64(q, r, 0x1.11123ab3eca0dp-7);
+	q = fma64(q, r, 0x1.55555554d6dd1p-5);
+	q = fma64(q, r, 0x1.555555548f834p-3);
+	q = fma64(q, r, 0.5);
+	uint64 k = bits64(t), whole = k >> 4, half = whole >> 1;
+	return {r, q, powers[k & 15], double64(half << 52), double64((whole - half) << 52)};
+}
+
+// exp(x). NaN for NaN.
+DEVICE double exp64(double x) {
+	Reduced y = reduce(x, 1025);
+	double p = fma64(y.r * y.r, y.q, y.r);
+	return fma64(y.power, p, y.power) * y.scale1 * y.scale2;
+}
+
+// excess returns exp(x) - 1 - x, and 1 - exp(x) in slope, exact near 0 too.
+DEVICE double excess(double x, double *slope) {
+	Reduced y = reduce(x, 1024 - 1. / 16);
+	double s = y.power * y.scale1 * y.scale2, w = y.r * y.r * y.q, m = fma64(s, y.r, s - 1);
+	*slope = -fma64(s, w, m);
+	return fma64(s, w, m - x);
 }
 
 // log(x) for x >= 2^-1022, +Inf or NaN: 2 atanh((m-1)/(m+1)) + e log 2, with m in

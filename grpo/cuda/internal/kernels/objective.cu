@@ -222,17 +222,7 @@ DEVICE double kl(const Rule *rule, double difference, double *slope) {
 		d = -x;
 		break;
 	default: // K3
-		if (fabs64(x) < 1. / 1024) { // e - 1 - x would cancel: its series
-			double p = fma64(1. / 120, x, 1. / 24);
-			p = fma64(p, x, 1. / 6);
-			p = fma64(p, x, 1. / 2);
-			value = x * x * p;
-			d = -x - value;
-		} else {
-			double e = exp64(x);
-			value = e - 1 - x;
-			d = 1 - e;
-		}
+		value = excess(x, &d);
 	}
 	if (rule->straight_through)
 		d = -x;
@@ -358,7 +348,7 @@ template <int STEP> DEVICE double lane(double sum, const double *x, int64 n, int
 // squares is lane of the numbers' squares.
 DEVICE double squares(double sum, const double *x, int64 n, int64 from) {
 	for (int64 i = from; i < n; i += 8)
-		sum += x[i] * x[i];
+		sum = fma64(x[i], x[i], sum);
 	return sum;
 }
 

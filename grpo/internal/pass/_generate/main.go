@@ -22,6 +22,7 @@ func main() {
 		ratio(size)
 		k3(size)
 	}
+	clipLosses()
 	for _, tier := range []string{"AVX512", "AVX2"} {
 		for _, size := range []int{4, 8} {
 			subtract(tier, size)
@@ -179,11 +180,10 @@ func (k *kernel) close(base reg.Register, s []reg.VecVirtual) func() {
 	}
 }
 
-// exp returns what turns vectors into their exponentials, with the table of package vexp
-// at the argument table; see package exp for inMemory.
-func (k *kernel) exp(inMemory int) func(v ...reg.VecVirtual) {
-	table := pointer("table")
-	return exp.AVX512(func(offset int) operand.Mem { return operand.Mem{Base: table, Disp: offset} }, inMemory)
+// table returns the places in package vexp's table, at the argument table.
+func table() exp.Entry {
+	p := pointer("table")
+	return func(offset int) operand.Mem { return operand.Mem{Base: p, Disp: offset} }
 }
 
 // difference returns a - b of elements of size bytes.
@@ -224,12 +224,6 @@ func constant(x float64) operand.Mem {
 	}
 	return m
 }
-
-// Bit patterns that are used as numbers.
-var (
-	signBit   = math.Copysign(0, -1)
-	otherBits = math.Float64frombits(1<<63 - 1)
-)
 
 // Comparisons, false where an operand is NaN.
 const (
@@ -281,17 +275,6 @@ func (k *kernel) keep(m reg.Register, x operand.Op, dst reg.VecVirtual) {
 	}
 }
 
-// bits returns the lanes of m as an integer.
-func (k *kernel) bits(m reg.Register) reg.GPVirtual {
-	b := GP32()
-	if k.avx512 {
-		KMOVB(m, b)
-	} else {
-		VMOVMSKPD(m, b)
-	}
-	return b
-}
-
 // note keeps in bad that x has a number that is not finite: x - x is 0 or NaN, and the
 // bits of both are or-ed, which has no latency to wait for as a sum has.
 func (k *kernel) note(x, bad reg.VecVirtual) {
@@ -327,32 +310,27 @@ const (
 	ratioRows
 )
 
-// addProduct adds x y, rounded, to sum.
-func (k *kernel) addProduct(x, y, sum reg.VecVirtual) {
-	p := k.vec()
-	VMULPD(x, y, p)
-	VADDPD(p, sum, sum)
-}
-
 // moments adds a vector of ratios, log-ratios and exp(log-ratio), which it overwrites,
 // to the sums but for that of the log-ratio.
-func (k *kernel) moments(s []reg.VecVirtual, r, d, e reg.VecVirtual, one operand.Op) {
+func (k *kernel) moments(s []reg.VecVirtual, r, d, e reg.VecVirtual, one reg.VecVirtual) {
 	VADDPD(r, s[ratioRow], s[ratioRow])
-	k.addProduct(r, r, s[squareRow])
+	VFMADD231PD(r, r, s[squareRow])
 	VMINPD(s[minRow], r, s[minRow])
 	VMAXPD(s[maxRow], r, s[maxRow])
-	k.addProduct(d, d, s[k2Row])
-	VSUBPD(one, e, e)
+	VFMADD231PD(d, d, s[k2Row])
+	VFMSUB132PD(one, one, e)
 	VSUBPD(d, e, e)
 	VADDPD(e, s[k3Row], s[k3Row])
 }
 
 func ratio(size int) {
 	F := float(size)
-	groups("ratio"+F[5:], fmt.Sprintf("d, ratio *float64, lp, anchor *%s, sums, table *float64", F), "Ratio", 3, func(k *kernel) (setup func(), group func(size int), finish func()) {
+	groups("ratio"+F[5:], fmt.Sprintf("d, ratio *float64, lp, anchor *%s, sums, table *float64", F), "Ratio", 2, func(k *kernel) (setup func(), group func(size int), finish func()) {
 		pd, ratio, lp, anchor, sums := pointer("d"), pointer("ratio"), pointer("lp"), pointer("anchor"), pointer("sums")
-		exp := k.exp(12)
+		exp := exp.AVX512(table(), 0)
 		s := make([]reg.VecVirtual, ratioRows)
+		one := k.vec()
+		VMOVUPD(constant(1), one)
 		return k.open(sums, s), func(n int) {
 			d, r := make([]reg.VecVirtual, n), make([]reg.VecVirtual, n)
 			k.each(n, func(j int) {
@@ -368,7 +346,7 @@ func ratio(size int) {
 				VMOVUPD(r[j], k.at(ratio, 8))
 				e := k.vec()
 				VMOVAPD(r[j], e)
-				k.moments(s, r[j], d[j], e, constant(1))
+				k.moments(s, r[j], d[j], e, one)
 			})
 		}, k.close(sums, s)
 	})
@@ -378,8 +356,10 @@ func measure(tier string) {
 	write(tier, "measure", "sums *float64, ratio, e, d *float64", "measureTwin", func(k *kernel) (setup, vector, finish func()) {
 		sums, ratio, pe, pd := pointer("sums"), pointer("ratio"), pointer("e"), pointer("d")
 		s := make([]reg.VecVirtual, ratioRows)
+		one := k.vec()
+		VMOVUPD(constant(1), one)
 		return k.open(sums, s), func() {
-			k.moments(s, k.load(ratio, 8), k.load(pd, 8), k.load(pe, 8), constant(1))
+			k.moments(s, k.load(ratio, 8), k.load(pd, 8), k.load(pe, 8), one)
 		}, k.close(sums, s)
 	})
 }
@@ -410,62 +390,75 @@ func add(tier string) {
 	})
 }
 
+// clipped returns what turns ratios x and advantages a into losses y and their
+// derivatives d, with Bounds at the argument bounds.
+func (k *kernel) clipped() func(x, a reg.VecVirtual) (y, d reg.VecVirtual) {
+	bounds := pointer("bounds")
+	low, high, limit := k.broadcast(bounds, 0), k.broadcast(bounds, 1), k.broadcast(bounds, 2)
+	zero, none := k.zero(), k.vec()
+	VMOVUPD(constant(math.Inf(-1)), none)
+	return func(x, a reg.VecVirtual) (y, d reg.VecVirtual) {
+		positive, any := k.compare(greater, a, zero), k.compare(other, a, zero)
+		hi, lo := k.vec(), k.vec()
+		y, d = k.vec(), k.vec()
+		k.pick(positive, high, limit, hi)
+		k.pick(positive, none, low, lo)
+		Comment("The data last, or NaN would be lost.")
+		VMINPD(x, hi, y)
+		VMAXPD(y, lo, y)
+		inside := k.compareIn(any, equal, y, x)
+		Comment("-(y a) - 0 is -y a, with its sign where it is 0.")
+		VFNMSUB213PD(zero, a, y)
+		k.keep(any, y, y)
+		k.keep(inside, y, d)
+		return y, d
+	}
+}
+
 func clip(tier string) {
 	write(tier, "clip", "loss, dloss, ratio, advantage *float64, bounds *float64", "clipTwin", func(k *kernel) (setup, vector, finish func()) {
-		loss, dloss, ratio, advantage, bounds := pointer("loss"), pointer("dloss"), pointer("ratio"), pointer("advantage"), pointer("bounds")
-		low, high, limit := k.broadcast(bounds, 0), k.broadcast(bounds, 1), k.broadcast(bounds, 2)
-		zero, none := k.zero(), k.vec()
-		VMOVUPD(constant(math.Inf(-1)), none)
+		loss, dloss, ratio, advantage := pointer("loss"), pointer("dloss"), pointer("ratio"), pointer("advantage")
+		clipped := k.clipped()
 		vector = func() {
-			x, a := k.load(ratio, 8), k.load(advantage, 8)
-			positive, any := k.compare(greater, a, zero), k.compare(other, a, zero)
-			hi, lo, y := k.vec(), k.vec(), k.vec()
-			k.pick(positive, high, limit, hi)
-			k.pick(positive, none, low, lo)
-			Comment("The data last, or NaN would be lost.")
-			VMINPD(x, hi, y)
-			VMAXPD(y, lo, y)
-			inside := k.compareIn(any, equal, y, x)
-			Comment("-(y a) - 0 is -y a, with its sign where it is 0.")
-			VFNMSUB213PD(zero, a, y)
-			k.keep(any, y, y)
+			y, d := clipped(k.load(ratio, 8), k.load(advantage, 8))
 			VMOVUPD(y, k.at(loss, 8))
-			k.keep(inside, y, y)
-			VMOVUPD(y, k.at(dloss, 8))
+			VMOVUPD(d, k.at(dloss, 8))
 		}
 		return func() {}, vector, func() {}
 	})
 }
 
-// k3 returns value and slope of x and e = exp(x); x is overwritten.
-func (k *kernel) k3(x, e reg.VecVirtual) (v, d reg.VecVirtual) {
-	v, d = k.vec(), k.vec()
-	p, w := k.vec(), k.vec()
-	VSUBPD(constant(1), e, v)
-	VSUBPD(x, v, v)
-	VMOVUPD(constant(1), d)
-	VSUBPD(e, d, d)
-	Comment("Near 0.")
-	VMOVUPD(constant(1./120), p)
-	VFMADD213PD(constant(1./24), x, p)
-	VFMADD213PD(constant(1./6), x, p)
-	VFMADD213PD(constant(1./2), x, p)
-	VMULPD(x, x, w)
-	VMULPD(p, w, w)
-	VXORPD(constant(signBit), x, p)
-	VSUBPD(w, p, p)
-	VANDPD(constant(otherBits), x, x)
-	near := k.compare(less, x, constant(1./1024))
-	k.pick(near, w, v, v)
-	k.pick(near, p, d, d)
-	return v, d
+// clipLosses has too many constants for the registers of AVX2.
+func clipLosses() {
+	write("AVX512", "clipLosses", "sums *float64, counts *uint64, loss, dloss, ratio, side, advantage, bounds *float64", "clipTwin, addTwin and heldTwin", func(k *kernel) (setup, vector, finish func()) {
+		loss, dloss := pointer("loss"), pointer("dloss")
+		ratio, side, advantage := pointer("ratio"), pointer("side"), pointer("advantage")
+		clipped := k.clipped()
+		setup, held, s, finish := k.held()
+		return setup, func() {
+			a := k.load(advantage, 8)
+			y, d := clipped(k.load(ratio, 8), a)
+			VMOVUPD(y, k.at(loss, 8))
+			VMOVUPD(d, k.at(dloss, 8))
+			VADDPD(y, s[0], s[0])
+			VADDPD(d, s[1], s[1])
+			held(d, k.load(side, 8), a)
+		}, finish
+	})
 }
 
 func estimate(tier string) {
-	write(tier, "estimate", "value, slope, x, e *float64", "K3At", func(k *kernel) (setup, vector, finish func()) {
-		value, slope, x, e := pointer("value"), pointer("slope"), pointer("x"), pointer("e")
+	write(tier, "estimate", "value, slope, x, table *float64", "vexp.Excess", func(k *kernel) (setup, vector, finish func()) {
+		value, slope, x := pointer("value"), pointer("slope"), pointer("x")
+		var excess func(x reg.VecVirtual) (v, d reg.VecVirtual)
+		if k.avx512 {
+			e := exp.AVX512Excess(table(), 0)
+			excess = func(x reg.VecVirtual) (v, d reg.VecVirtual) { vs, ds := e(x); return vs[0], ds[0] }
+		} else {
+			excess = exp.AVX2Excess(table())
+		}
 		return func() {}, func() {
-			v, d := k.k3(k.load(x, 8), k.load(e, 8))
+			v, d := excess(k.load(x, 8))
 			VMOVUPD(v, k.at(value, 8))
 			VMOVUPD(d, k.at(slope, 8))
 		}, func() {}
@@ -474,68 +467,73 @@ func estimate(tier string) {
 
 func k3(size int) {
 	F := float(size)
-	groups("k3"+F[5:], fmt.Sprintf("value, slope *float64, other, lp *%s, sums, table *float64", F), "K3", 2, func(k *kernel) (setup func(), group func(size int), finish func()) {
+	groups("k3"+F[5:], fmt.Sprintf("value, slope *float64, other, lp *%s, sums, table *float64", F), "K3", 3, func(k *kernel) (setup func(), group func(size int), finish func()) {
 		value, slope, other, lp, sums := pointer("value"), pointer("slope"), pointer("other"), pointer("lp"), pointer("sums")
-		exp := k.exp(4)
+		excess := exp.AVX512Excess(table(), 0)
 		s := make([]reg.VecVirtual, 2)
 		return k.open(sums, s), func(n int) {
-			x, e := make([]reg.VecVirtual, n), make([]reg.VecVirtual, n)
+			x := make([]reg.VecVirtual, n)
 			k.each(n, func(j int) {
 				k.prefetch(other, size)
-				x[j], e[j] = k.difference(other, lp, size), k.vec()
-				VMOVAPD(x[j], e[j])
+				x[j] = k.difference(other, lp, size)
 			})
-			exp(e...)
+			v, d := excess(x...)
 			k.each(n, func(j int) {
-				v, d := k.k3(x[j], e[j])
-				VMOVUPD(v, k.at(value, 8))
-				VMOVUPD(d, k.at(slope, 8))
-				VADDPD(v, s[0], s[0])
-				VADDPD(d, s[1], s[1])
+				VMOVUPD(v[j], k.at(value, 8))
+				VMOVUPD(d[j], k.at(slope, 8))
+				VADDPD(v[j], s[0], s[0])
+				VADDPD(d[j], s[1], s[1])
 			})
 		}, k.close(sums, s)
 	})
 }
 
+// held returns the sums of losses s at the argument sums, and what counts the tokens
+// that are held at the argument counts; it overwrites side and a.
+func (k *kernel) held() (setup func(), held func(slope operand.Op, side, a reg.VecVirtual), s []reg.VecVirtual, finish func()) {
+	sums, counts := pointer("sums"), pointer("counts")
+	zero, one, high, mask := k.zero(), k.vec(), k.vec(), k.vec()
+	VMOVUPD(constant(math.Float64frombits(1)), one)
+	VMOVUPD(constant(math.Float64frombits(32)), high)
+	VMOVUPD(constant(math.Float64frombits(48)), mask)
+	s, c := make([]reg.VecVirtual, 2), make([]reg.VecVirtual, 1)
+	openSums, openCounts := k.open(sums, s), k.open(counts, c)
+	closeSums, closeCounts := k.close(sums, s), k.close(counts, c)
+	return func() { openSums(); openCounts() }, func(slope operand.Op, d, a reg.VecVirtual) {
+		p := k.vec()
+		VMULPD(d, a, p)
+		still := k.compare(equal, zero, slope)
+		still = k.compareIn(still, other, p, zero)
+		Comment("Sixteen times the class: the signs of side and advantage.")
+		VPSRLQ(operand.U8(58), d, d)
+		VPSRLQ(operand.U8(59), a, a)
+		if k.avx512 {
+			VPTERNLOGQ(operand.U8(0xe4), high, a, d) // high ? d : a
+			VPANDQ(mask, d, d)
+			VPSLLVQ(d, one, d)
+			VPADDQ(d, c[0], still, c[0])
+		} else {
+			VPAND(high, d, d)
+			VPANDN(a, high, a)
+			VPOR(a, d, d)
+			VPAND(mask, d, d)
+			VPSLLVQ(d, one, d)
+			VPAND(still, d, d)
+			VPADDQ(d, c[0], c[0])
+		}
+	}, s, func() { closeSums(); closeCounts() }
+}
+
 func losses(tier string) {
 	write(tier, "losses", "sums *float64, counts *uint64, loss, dloss, slope, side, advantage *float64", "addTwin and heldTwin", func(k *kernel) (setup, vector, finish func()) {
-		sums, counts, loss, dloss := pointer("sums"), pointer("counts"), pointer("loss"), pointer("dloss")
+		loss, dloss := pointer("loss"), pointer("dloss")
 		slope, side, advantage := pointer("slope"), pointer("side"), pointer("advantage")
-		zero, one, high, mask := k.zero(), k.vec(), k.vec(), k.vec()
-		VMOVUPD(constant(math.Float64frombits(1)), one)
-		VMOVUPD(constant(math.Float64frombits(32)), high)
-		VMOVUPD(constant(math.Float64frombits(48)), mask)
-		s, c := make([]reg.VecVirtual, 2), make([]reg.VecVirtual, 1)
-		openSums, openCounts := k.open(sums, s), k.open(counts, c)
-		closeSums, closeCounts := k.close(sums, s), k.close(counts, c)
-		return func() { openSums(); openCounts() }, func() {
+		setup, held, s, finish := k.held()
+		return setup, func() {
 			VADDPD(k.at(loss, 8), s[0], s[0])
 			VADDPD(k.at(dloss, 8), s[1], s[1])
-			d, a, p := k.load(side, 8), k.load(advantage, 8), k.vec()
-			VMULPD(d, a, p)
-			still := k.compare(equal, zero, k.at(slope, 8))
-			still = k.compareIn(still, other, p, zero)
-			Comment("Sixteen times the class: the signs of side and advantage.")
-			VPSRLQ(operand.U8(58), d, d)
-			VPSRLQ(operand.U8(59), a, a)
-			if k.avx512 {
-				VPTERNLOGQ(operand.U8(0xe4), high, a, d) // high ? d : a
-			} else {
-				VPAND(high, d, d)
-				VPANDN(a, high, a)
-				VPOR(a, d, d)
-			}
-			if k.avx512 {
-				VPANDQ(mask, d, d)
-				VPSLLVQ(d, one, d)
-				VPADDQ(d, c[0], still, c[0])
-			} else {
-				VPAND(mask, d, d)
-				VPSLLVQ(d, one, d)
-				VPAND(still, d, d)
-				VPADDQ(d, c[0], c[0])
-			}
-		}, func() { closeSums(); closeCounts() }
+			held(k.at(slope, 8), k.load(side, 8), k.load(advantage, 8))
+		}, finish
 	})
 }
 
@@ -564,6 +562,7 @@ func narrow(tier string, size int, kl bool) {
 		setup = func() { s = narrowed(); VMOVUPS(place(), s) }
 		vector = func() {
 			g := k.vec()
+			k.prefetch(dst, size)
 			VMULPD(k.at(dloss, 8), share, g)
 			if kl {
 				VFMADD231PD(k.at(slope, 8), c, g)
