@@ -57,8 +57,9 @@ func (t *tally) reset() {
 
 const scratchSlices = 18
 
-// Slices of a power of two would lie on the same lines of a cache.
-const stagger = 24 // of 8
+// Slices of a power of two would lie on the same lines of a cache; multiples of 8
+// begin with one.
+const stagger = 24
 
 // resize sets the length of every slice, with contents undefined.
 func (s *scratch[F]) resize(n int) {

@@ -325,9 +325,9 @@ func (k *kernel) moments(s []reg.VecVirtual, r, d, e reg.VecVirtual, one reg.Vec
 
 func ratio(size int) {
 	F := float(size)
-	groups("ratio"+F[5:], fmt.Sprintf("d, ratio *float64, lp, anchor *%s, sums, table *float64", F), "Ratio", 2, func(k *kernel) (setup func(), group func(size int), finish func()) {
+	groups("ratio"+F[5:], fmt.Sprintf("d, ratio *float64, lp, anchor *%s, sums, table *float64", F), "Ratio", 3, func(k *kernel) (setup func(), group func(size int), finish func()) {
 		pd, ratio, lp, anchor, sums := pointer("d"), pointer("ratio"), pointer("lp"), pointer("anchor"), pointer("sums")
-		exp := exp.AVX512(table(), 0)
+		exp := exp.AVX512(table(), 5)
 		s := make([]reg.VecVirtual, ratioRows)
 		one := k.vec()
 		VMOVUPD(constant(1), one)
