@@ -193,6 +193,21 @@ func TestClipLosses(t *testing.T) {
 	})
 }
 
+// More held tokens of one class than sixteen bits of each lane count.
+func TestManyHeld(t *testing.T) {
+	const n = 8 << 16
+	same := func(v float64) []float64 { return slices.Repeat([]float64{v}, n) }
+	loss, dloss, ratio, advantage := same(0), same(0), same(2), same(1)
+	forEachTier(t, func(t *testing.T) {
+		var p Pair
+		var c HeldCounts
+		ClipLosses(&p, &c, loss, dloss, ratio, ratio, advantage, Bounds{High: 1.5})
+		require.Equal(t, HeldCounts{HighPositive: n}, c)
+		Losses(&p, &c, loss, dloss, dloss, ratio, advantage)
+		require.Equal(t, HeldCounts{HighPositive: 2 * n}, c)
+	})
+}
+
 func TestHandNumbers(t *testing.T) {
 	repeat := func(x ...float64) []float64 {
 		for len(x) < 24 {
