@@ -154,10 +154,7 @@ func (s *scratch[F]) advantages(b *Batch[F], i int) bool {
 		if s.lo > 0 { // as in the block before
 			return finite(a)
 		}
-		dst[0] = a
-		for n := 1; n < len(dst); n *= 2 {
-			copy(dst[n:], dst[:n])
-		}
+		pass.Fill(dst, a)
 		return finite(a)
 	}
 	if len(s.tokens) == 0 {

@@ -11,7 +11,8 @@ import (
 // named here in their order; those of package pass have a kernel beside their Go.
 //
 //	choose      which tokens count                                      scratch.go
-//	gather      columns, unpacked for rules that read them: pass.Widen  gather.go
+//	gather      columns, unpacked for rules that read them: pass.Widen,
+//	            a response's advantage for each token: pass.Fill        gather.go
 //	ratios      log-ratio, ratio and their sums: pass.Ratio             step.go
 //	Loss        the surrogate and its derivative: pass.Clip             clip.go and its like
 //	weigh       the product of the weights, if there are any            weight.go

@@ -101,6 +101,18 @@ func widen(dst []float64, src []float32, bad *Lanes) int {
 	return n
 }
 
+func fill(dst []float64, x float64) int {
+	n := whole(len(dst))
+	switch {
+	case n == 0:
+	case simd.Chosen == simd.AVX512:
+		fillAVX512(&dst[0], &x, n)
+	default:
+		fillAVX2(&dst[0], &x, n)
+	}
+	return n
+}
+
 func add(p *Pair, x, y []float64) int {
 	n := whole(len(x))
 	switch {

@@ -20,6 +20,8 @@ func measure(s *RatioSums, ratio, e, d []float64) int { return 0 }
 
 func widen(dst []float64, src []float32, bad *Lanes) int { return 0 }
 
+func fill(dst []float64, x float64) int { return 0 }
+
 func add(p *Pair, x, y []float64) int { return 0 }
 
 func clip(loss, dloss, ratio, advantage []float64, b *Bounds) int { return 0 }

@@ -53,6 +53,7 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 				Subtract(b[0], g[0], g[1], &l)
 				Subtract(b[0], b[1], b[2], &l)
 				Widen(b[0], g[0])
+				Fill(b[0], 1)
 				p.Add(b[0], b[1])
 				Clip(b[0], b[1], b[2], b[3], Bounds{})
 				K3(b[0], b[1], b[2], b[3], &p)

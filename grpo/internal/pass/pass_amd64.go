@@ -64,6 +64,11 @@ func narrow64AVX512(dst *float64, dloss *float64, f *float64, bad *float64, n in
 //go:noescape
 func widenAVX512(dst *float64, src *float32, bad *float64, n int)
 
+// fillAVX512 is Fill, n a multiple of 8.
+//
+//go:noescape
+func fillAVX512(dst *float64, x *float64, n int)
+
 // addAVX512 is addTwin, n a multiple of 8.
 //
 //go:noescape
@@ -123,6 +128,11 @@ func narrow64AVX2(dst *float64, dloss *float64, f *float64, bad *float64, n int)
 //
 //go:noescape
 func widenAVX2(dst *float64, src *float32, bad *float64, n int)
+
+// fillAVX2 is Fill, n a multiple of 8.
+//
+//go:noescape
+func fillAVX2(dst *float64, x *float64, n int)
 
 // addAVX2 is addTwin, n a multiple of 8.
 //

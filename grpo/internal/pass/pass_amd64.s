@@ -1041,6 +1041,23 @@ vector0:
 	VZEROUPPER
 	RET
 
+// func fillAVX512(dst *float64, x *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·fillAVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), DX
+	MOVQ         x+8(FP), AX
+	VBROADCASTSD (AX), Z0
+	MOVQ         n+16(FP), CX
+	XORQ         AX, AX
+
+vector0:
+	VMOVUPD Z0, (DX)(AX*8)
+	ADDQ    $0x08, AX
+	CMPQ    AX, CX
+	JL      vector0
+	VZEROUPPER
+	RET
+
 // func addAVX512(sums *float64, x *float64, y *float64, n int)
 // Requires: AVX, AVX512F
 TEXT ·addAVX512(SB), NOSPLIT, $0-32
@@ -1518,6 +1535,30 @@ vector1:
 	CMPQ      AX, CX
 	JL        vector1
 	VMOVUPD   Y0, 32(SI)
+	VZEROUPPER
+	RET
+
+// func fillAVX2(dst *float64, x *float64, n int)
+// Requires: AVX
+TEXT ·fillAVX2(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), DX
+	MOVQ         x+8(FP), AX
+	VBROADCASTSD (AX), Y0
+	MOVQ         n+16(FP), CX
+	XORQ         AX, AX
+
+vector0:
+	VMOVUPD Y0, (DX)(AX*8)
+	ADDQ    $0x08, AX
+	CMPQ    AX, CX
+	JL      vector0
+	XORQ    AX, AX
+
+vector1:
+	VMOVUPD Y0, 32(DX)(AX*8)
+	ADDQ    $0x08, AX
+	CMPQ    AX, CX
+	JL      vector1
 	VZEROUPPER
 	RET
 

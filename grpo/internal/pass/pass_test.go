@@ -78,7 +78,7 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 	a, b, u, v, w, y, z := inF(), inF(), in(), in(), in(), in(), in()
 	out := func() []float64 { return make([]float64, n) }
 	f64 = map[string][]float64{"subtract": out(), "widen": out(), "loss": out(), "dloss": out(), "d": out(), "ratio": out(), "value": out(), "slope": out(),
-		"estimate": out(), "estimate slope": out(), "clipped": out(), "clipped slope": out()}
+		"estimate": out(), "estimate slope": out(), "clipped": out(), "clipped slope": out(), "fill": out()}
 	f = map[string][]F{"narrow": make([]F, n), "narrow sum": make([]F, n)}
 	var difference Lanes
 	var sum Pair
@@ -99,6 +99,7 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 		atF := func(x []F) []F { return x[lo:min(lo+step, n)] }
 		Subtract(at(f64["subtract"]), atF(a), atF(b), &difference)
 		clear(0, Widen(at(f64["widen"]), atF(a)))
+		Fill(at(f64["fill"]), float64(seed))
 		sum.Add(at(u), at(v))
 		Clip(at(f64["loss"]), at(f64["dloss"]), at(u), at(v), Bounds{0.8, 1.28, 3})
 		ClipLosses(&clipped, &h, at(f64["clipped"]), at(f64["clipped slope"]), at(u), at(w), at(v), Bounds{0.8, 1.28, 3})

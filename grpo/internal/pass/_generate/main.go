@@ -30,6 +30,7 @@ func main() {
 			narrow(tier, size, false)
 		}
 		widen(tier)
+		fill(tier)
 		add(tier)
 		clip(tier)
 		measure(tier)
@@ -376,6 +377,13 @@ func widen(tier string) {
 		}
 		finish = func() { VMOVUPD(s, k.lanes(bad, 0)) }
 		return setup, vector, finish
+	})
+}
+
+func fill(tier string) {
+	write(tier, "fill", "dst, x *float64", "Fill", func(k *kernel) (setup, vector, finish func()) {
+		dst, x := pointer("dst"), k.broadcast(pointer("x"), 0)
+		return func() {}, func() { VMOVUPD(x, k.at(dst, 8)) }, func() {}
 	})
 }
 
