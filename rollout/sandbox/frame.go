@@ -8,7 +8,7 @@ import (
 
 // Messages between a session and its supervisor, little-endian:
 //
-//	request  op byte ('L' load, 'R' run), flags byte (1: no prelude), 6 zero bytes, then
+//	request  op byte ('L' load, 'R' run), flags byte (1: no prelude, 2: the last run), 6 zero bytes, then
 //	         int64 wall ns, memory, output, stack, threads, files; then the entry's name.
 //	         Descriptors: stdin (or the source), stdout, stderr, and the value's (with an
 //	         entry) or the compiled program's (with 'L')
@@ -30,12 +30,18 @@ type reply struct {
 	Memory int64
 }
 
+// The flags of a request.
+const (
+	flagStrict = 1
+	flagLast   = 2
+)
+
 var errFrame = errors.New("malformed reply from the supervisor")
 
 func appendRequest(dst []byte, op byte, p *Program, l Limits) []byte {
 	var flags byte
 	if p.Strict {
-		flags = 1
+		flags = flagStrict
 	}
 	dst = append(dst, op, flags, 0, 0, 0, 0, 0, 0)
 	for _, n := range [6]int64{int64(l.Wall), l.Memory, l.Output, l.Stack, int64(l.Threads), int64(l.Files)} {

@@ -307,6 +307,23 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
+// The supervisor's rehearsal leaves nothing that a program sees.
+func TestRehearsalLeavesNothing(t *testing.T) {
+	const look = `import atexit, sys, __main__
+print(atexit._ncallbacks(), "threading" in sys.modules, sorted(n for n in vars(__main__) if n[0] != "_"))
+print([s is t for s, t in zip((sys.stdin, sys.stdout, sys.stderr), (sys.__stdin__, sys.__stdout__, sys.__stderr__))])
+print(sys.getrecursionlimit(), sys.stdout.tell(), sys.stdin.read())
+`
+	const seen = "0 False ['atexit', 'sys']\n[True, True, True]\n"
+	for _, tier := range tiers {
+		l := local(t, sandbox.Config{Tier: tier})
+		p := source(look)
+		require.Equal(t, seen+fmt.Sprint("50000 ", len(seen), " input\n"), string(run(t, l, p, "input").Stdout))
+		p.Strict = true
+		require.Equal(t, seen+fmt.Sprint("1000 ", len(seen), " input\n"), string(run(t, l, p, "input").Stdout))
+	}
+}
+
 // Modules of one's own, as numpy is: from a folder that only the host has, even one
 // beneath /tmp, imported by the program or once in the supervisor.
 func TestPath(t *testing.T) {
@@ -314,13 +331,13 @@ func TestPath(t *testing.T) {
 	require.NoError(t, err)
 	defer os.RemoveAll(folder)
 	require.NoError(t, os.Chmod(folder, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "mine.py"), []byte("import os\npid = os.getpid()\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "mine.py"), []byte("import os\npid = os.getpid()\nprint('imported')\n"), 0o644))
 	for _, tier := range tiers {
 		for _, preload := range [][]string{nil, {"mine"}} {
 			t.Run(fmt.Sprint(tier, preload), func(t *testing.T) {
 				l := local(t, sandbox.Config{Tier: tier, Path: []string{folder}, Preload: preload, Warm: -1})
 				r := run(t, l, source("import mine, os\nprint(mine.pid == os.getpid())"), "")
-				require.Equal(t, map[bool]string{true: "True\n", false: "False\n"}[preload == nil], string(r.Stdout), "%s", r.Stderr)
+				require.Equal(t, map[bool]string{true: "imported\nTrue\n", false: "False\n"}[preload == nil], string(r.Stdout), "%s", r.Stderr)
 			})
 		}
 	}

@@ -54,6 +54,15 @@ type Session interface {
 	Close() error
 }
 
+// LastRunner is a Session that prepares its next run while one is under way, and can
+// be told that none will follow.
+type LastRunner interface {
+	Session
+	// RunLast is Run for what is most likely the program's last input. The session then
+	// prepares nothing; another run may follow all the same.
+	RunLast(ctx context.Context, input []byte) (Result, error)
+}
+
 // Program is a submitted program and how it is to be run.
 type Program struct {
 	Source []byte

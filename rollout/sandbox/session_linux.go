@@ -48,7 +48,7 @@ func (s *session) Load(ctx context.Context, p Program) (Result, error) {
 	if len(p.Source) > s.limits.Source {
 		return Result{Outcome: CompileError, Stderr: fmt.Appendf(nil, "program of %d bytes, more than %d\n", len(p.Source), s.limits.Source)}, nil
 	}
-	r, err := s.child(ctx, 'L', p.Source)
+	r, err := s.child(ctx, appendRequest(nil, 'L', &s.program, s.limits), p.Source)
 	if err == nil && r.Outcome == RuntimeError {
 		r.Outcome = CompileError
 	}
@@ -58,17 +58,29 @@ func (s *session) Load(ctx context.Context, p Program) (Result, error) {
 
 // Run implements Session.
 func (s *session) Run(ctx context.Context, input []byte) (Result, error) {
+	return s.run(ctx, 0, input)
+}
+
+// RunLast implements LastRunner.
+func (s *session) RunLast(ctx context.Context, input []byte) (Result, error) {
+	return s.run(ctx, flagLast, input)
+}
+
+func (s *session) run(ctx context.Context, flags byte, input []byte) (Result, error) {
 	if s.crashed {
 		return Result{Outcome: Crash}, nil
 	}
 	if !s.loaded {
 		return Result{}, errors.New("sandbox: Run before a successful Load")
 	}
-	return s.child(ctx, 'R', input)
+	request := appendRequest(nil, 'R', &s.program, s.limits)
+	request[1] |= flags
+	return s.child(ctx, request, input)
 }
 
 // child has the supervisor fork one child and waits for what becomes of it.
-func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, err error) {
+func (s *session) child(ctx context.Context, request, input []byte) (r Result, err error) {
+	op := request[0]
 	if err := ctx.Err(); err != nil {
 		return r, err
 	}
@@ -89,7 +101,7 @@ func (s *session) child(ctx context.Context, op byte, input []byte) (r Result, e
 	if op == 'L' {
 		limits.Output = max(limits.Output, recipe.Output) // what the supervisor allows a compiler
 	}
-	if err = send(s.socket, appendRequest(nil, op, &s.program, s.limits), fds...); err != nil {
+	if err = send(s.socket, request, fds...); err != nil {
 		return s.died(ctx, err)
 	}
 	message, _, err := receive(s.socket)

@@ -191,13 +191,25 @@ func TestCutOff(t *testing.T) {
 		// So does one whose next child waits ready.
 		idle, err := l.Start(t.Context())
 		require.NoError(t, err)
-		_, err = idle.Load(t.Context(), Program{Source: []byte("print(1)")})
+		_, err = idle.Load(t.Context(), Program{Source: []byte("print(ceil(0.5))")}) // with the prelude
 		require.NoError(t, err)
 		for range 3 {
 			r, err := idle.Run(t.Context(), nil)
 			require.NoError(t, err)
 			require.Equal(t, "1\n", string(r.Stdout))
 		}
+		processes(none + 3)
+
+		// After a run that was said to be the last none waits, and another may follow.
+		for range 2 {
+			r, err := idle.(LastRunner).RunLast(t.Context(), nil)
+			require.NoError(t, err)
+			require.Equal(t, "1\n", string(r.Stdout))
+			processes(none + 2)
+		}
+		r, err := idle.Run(t.Context(), nil)
+		require.NoError(t, err)
+		require.Equal(t, "1\n", string(r.Stdout))
 		processes(none + 3)
 		idle.Close()
 		processes(none + 1)

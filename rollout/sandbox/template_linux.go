@@ -72,7 +72,8 @@ func startTemplate(cfg Config, tier Tier, py *interpreter) (*template, error) {
 	t.cmd = exec.Command(py.Executable, "-S", "-s", "-B", "-c", zygote)
 	t.cmd.Dir = "/"
 	t.cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", "PYTHONUTF8=1", "PYTHONHASHSEED=0",
-		"PYTHONNOUSERSITE=1", "OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1"}
+		"PYTHONNOUSERSITE=1", "OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", "MKL_NUM_THREADS=1",
+		"LD_BIND_NOW=1"} // or every child would look up the C library's functions anew
 	t.cmd.Stderr = &t.log
 	t.cmd.ExtraFiles = []*os.File{theirs}
 	t.cmd.WaitDelay = time.Second

@@ -26,6 +26,7 @@ type scripted struct {
 	loadErrs []error // of Load, in order
 	runErrs  []error // of Run, in order; nil: the next result
 	runs     int
+	last     []int          // which of them were said to be the last
 	sessions int            // open ones
 	limits   sandbox.Limits // of the last program
 	seen     bytes.Buffer
@@ -68,6 +69,11 @@ func (s scriptedSession) Run(_ context.Context, input []byte) (sandbox.Result, e
 	r := s.results[min(s.runs, len(s.results)-1)]
 	s.runs++
 	return r, nil
+}
+
+func (s scriptedSession) RunLast(ctx context.Context, input []byte) (sandbox.Result, error) {
+	s.last = append(s.last, s.runs+1)
+	return s.Run(ctx, input)
 }
 
 func (s scriptedSession) Close() error { s.sessions--; return nil }
@@ -310,7 +316,7 @@ func TestBadProblems(t *testing.T) {
 	require.Empty(t, v.InfraErrors())
 }
 
-// Tests are drawn one at a time, and no further than the first failure.
+// Tests are drawn one at a time, and no further than one past the first failure.
 func TestStreaming(t *testing.T) {
 	drawn := 0
 	p := &rollout.Problem{Tests: func(yield func(rollout.Test, error) bool) {
@@ -325,7 +331,39 @@ func TestStreaming(t *testing.T) {
 	got, err := (&Verifier{Runner: s}).Verify(t.Context(), p, answer("p"))
 	require.NoError(t, err)
 	require.Equal(t, rollout.WrongAnswer, got.Status)
-	require.Equal(t, 3, drawn)
+	require.Equal(t, 4, drawn)
+}
+
+// What cannot be read beyond the first failure does not matter.
+func TestUnreadableBeyondFailure(t *testing.T) {
+	p := &rollout.Problem{Tests: func(yield func(rollout.Test, error) bool) {
+		_ = yield(test("", "x"), nil) && yield(rollout.Test{}, errors.New("row 7"))
+	}}
+	got, err := (&Verifier{Runner: &scripted{results: []sandbox.Result{prints("y")}}}).Verify(t.Context(), p, answer("p"))
+	require.NoError(t, err)
+	require.Equal(t, rollout.WrongAnswer, got.Status)
+	_, err = (&Verifier{Runner: &scripted{results: []sandbox.Result{prints("x")}}}).Verify(t.Context(), p, answer("p"))
+	var e *TestError
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, 1, e.Test)
+}
+
+// The session is told which run is the last, and of no other.
+func TestLastRun(t *testing.T) {
+	for n := 1; n <= 4; n++ {
+		all := make([]rollout.Test, n)
+		for i := range all {
+			all[i] = test("", "x")
+		}
+		s := &scripted{results: []sandbox.Result{prints("x")}}
+		_, err := (&Verifier{Runner: s}).Verify(t.Context(), problem(all...), answer("p"))
+		require.NoError(t, err)
+		require.Equal(t, []int{n}, s.last)
+	}
+	s := &scripted{results: []sandbox.Result{prints("y")}}
+	_, err := (&Verifier{Runner: s}).Verify(t.Context(), problem(test("", "x"), test("", "x")), answer("p"))
+	require.NoError(t, err)
+	require.Empty(t, s.last)
 }
 
 // Nothing of an expected output goes into a session, whatever the outcome.
