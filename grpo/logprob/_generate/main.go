@@ -87,7 +87,11 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	reference := m.broadcast(Mem{Base: k, Disp: referenceAt})
 	top := m.vec()
 	VMOVAPS(reference, top)
-	p := m.power(k, whole)
+	spare := 3
+	if squares {
+		spare = 1
+	}
+	p := m.power(k, whole, spare)
 	if e.name == "BF16" {
 		p.high = m.keep(global("high"))
 	}
@@ -246,7 +250,11 @@ func (m machine) backward(e element, kind string) {
 	k := Load(Param("k"), GP64())
 	reference := m.broadcast(Mem{Base: k, Disp: shiftAt})
 	a, b := m.broadcast(Mem{Base: k, Disp: constantAt}), m.broadcast(Mem{Base: k, Disp: slopeAt})
-	p := m.power(k, false)
+	spare := 3
+	if own {
+		spare = 5
+	}
+	p := m.power(k, false, spare)
 	var high Op
 	var sums []VecVirtual
 	if !own {

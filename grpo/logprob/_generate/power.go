@@ -69,19 +69,29 @@ type power struct {
 	table, c                    []Op
 }
 
-func (m machine) power(state Register, whole bool) power {
+// power reads the constants; spare of them get a register even where there are sixteen,
+// those that are used most.
+func (m machine) power(state Register, whole bool, spare int) power {
 	p := power{machine: m}
-	p.scale = m.keep(Mem{Base: state, Disp: scaleAt})
-	if whole {
-		p.scaleLow = m.keep(Mem{Base: state, Disp: scaleLowAt})
+	keep := func(c Mem) Op {
+		if spare--; spare < 0 {
+			return m.keep(c)
+		}
+		v := m.vec()
+		VMOVUPS(c, v)
+		return v
 	}
-	p.low = m.keep(Mem{Base: state, Disp: lowAt})
-	p.magic = m.keep(global(m.name("magic")))
+	p.magic = keep(global(m.name("magic")))
+	p.scale = keep(Mem{Base: state, Disp: scaleAt})
+	p.low = keep(Mem{Base: state, Disp: lowAt})
 	for i := 0; i < len(m.powers.table); i += 16 {
-		p.table = append(p.table, m.keep(global(m.powers.name(fmt.Sprint("table", i)))))
+		p.table = append(p.table, keep(global(m.powers.name(fmt.Sprint("table", i)))))
 	}
 	for i := range m.polynomial {
-		p.c = append(p.c, m.keep(global(m.powers.name(fmt.Sprint("c", len(m.polynomial)-i)))))
+		p.c = append(p.c, keep(global(m.powers.name(fmt.Sprint("c", len(m.polynomial)-i)))))
+	}
+	if whole {
+		p.scaleLow = keep(Mem{Base: state, Disp: scaleLowAt})
 	}
 	return p
 }
