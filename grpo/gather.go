@@ -14,7 +14,7 @@ type reading[F Float] struct {
 	given   Fields // filled in for the rules: checked, and whatever undeclared rules may read
 	coupled bool   // a value that is dropped takes its whole response along
 
-	tokenwise bool // a response may go through in blocks, and nothing but its ratios is looked at
+	tokenwise bool // no rule looks at more than the ratios
 }
 
 // read checks an objective against a batch: part by part, then field by field.

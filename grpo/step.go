@@ -21,9 +21,10 @@ import (
 //	kl          the KL term: pass.K3 or term                            step.go, kl.go
 //	write       shares, coefficients, rounding: pass.Narrow             step.go
 //
-// Where every part looks at one token at a time (tokenwise), they run over blocks of a
-// response that stay in the processor's first cache, else over the response as one
-// block. Sums are lanes of the whole response, so that both give the same bits.
+// Where every rule looks at one token at a time (tokenwise), and the ratio is the token's
+// own, they run over blocks of a response that stay in the processor's caches, else over
+// the response as one block. Sums are lanes of the whole response, so that both give the
+// same bits.
 
 // blockTokens is the length of a block, a multiple of 8.
 const blockTokens = 1024
@@ -43,9 +44,9 @@ type summing interface {
 	lossAndSums(loss, dloss []float64, r *Response, sums *pass.Pair, held *pass.HeldCounts)
 }
 
-// tokenwise reports whether an objective may take a response in blocks.
+// tokenwise reports whether no rule of an objective looks at anything else.
 func (o *Objective) tokenwise() bool {
-	return o.Ratio.Level == TokenLevel && len(o.Weights) == 0 && isTokenwise(o.Surrogate) && o.KL.Factor.Mode == NoFactor
+	return len(o.Weights) == 0 && isTokenwise(o.Surrogate) && o.KL.Factor.Mode == NoFactor
 }
 
 // ratios gathers counted tokens lo to hi-1 of response i and computes their ratio:
@@ -89,8 +90,10 @@ func (rd *reading[F]) checkLogRatio(s *scratch[F], i int) error {
 func (s *scratch[F]) level(spec *Ratio) {
 	r := &s.r
 	q := s.d
-	for t := range s.inside {
-		s.inside[t] = true
+	if s.bounded {
+		for t := range s.inside {
+			s.inside[t] = true
+		}
 	}
 	if spec.Clamp.on() {
 		q = s.q
@@ -106,8 +109,12 @@ func (s *scratch[F]) level(spec *Ratio) {
 		if spec.Level == SequenceLevel || spec.Level == SequenceTokenLevel {
 			x /= float64(len(q))
 		}
-		for t := range s.logRatio {
-			s.logRatio[t] = x
+		pass.Fill(s.logRatio, x)
+		if !spec.Cap.on() {
+			y := s.ratio[:1]
+			vexp.Exp(y, s.logRatio[:1])
+			pass.Fill(s.ratio, y[0])
+			return
 		}
 	}
 	if spec.Cap.on() {
@@ -185,7 +192,7 @@ func (w *worker[F]) attempt(e *Evaluator[F], i int) error {
 		return err
 	}
 	step := n
-	if rd.tokenwise && !e.add { // which could not be taken back
+	if rd.tokenwise && rd.o.Ratio.Level == TokenLevel && !e.add { // which could not be taken back
 		step = min(n, blockTokens)
 	}
 	err = w.blocks(e, i, n, step, sh)
@@ -229,9 +236,7 @@ func (w *worker[F]) block(e *Evaluator[F], i, lo, hi int, sh shares) error {
 		if o.Ratio.Level == SequenceLevel {
 			g /= float64(len(s.dloss))
 		}
-		for t := range s.dloss {
-			s.dloss[t] = g
-		}
+		pass.Fill(s.dloss, g)
 		f.Share = e.scale
 	}
 	if s.bounded && !detached(o.Surrogate) {
