@@ -7,7 +7,9 @@ Times, in nanoseconds a logit (median of --repeat), of log_softmax + gather with
 without the entropy, and of forward and backward to the logits (of g log p, and with e H), eager
 and compiled.
 With --go, a test binary (go test -c -o logprob.test ./grpo/logprob), its figures are
-taken in turns with PyTorch's, on the same number of threads, and ratios are printed.
+taken in turns with PyTorch's, on the same number of threads, and ratios are printed;
+beside each stands the largest ratio that the machine's memory would allow, which is
+PyTorch's time over that of reading (or scaling in place) the same logits.
 Everything runs on the same rows of float32 logits, fresh from memory: the chunk moves
 through --memory bytes.
 """
@@ -107,7 +109,8 @@ def measure_go():
         check=True, capture_output=True, text=True).stdout  # fmt: skip
     figure = lambda name: float(re.search(rf"([\d.]+) {re.escape(name)}-ns", out)[1])
     return {"forward, entropy": figure("forward"), "forward+backward": figure("forward+backward"),
-            "forward+backward, entropy": figure("forward+backward-entropy")}
+            "forward+backward, entropy": figure("forward+backward-entropy"),
+            "read": figure("read"), "scale": figure("scale")}
 
 
 for run in (*eager.values(), *compiled.values()):  # compile and warm up
@@ -127,5 +130,7 @@ for (name, kind), values in figures.items():
     line = f"{name:26} {kind:8} {statistics.median(values):7.3f}"
     if args.go and kind != "grouprl" and (name, "grouprl") in figures:
         ratios = [v / w for v, w in zip(values, figures[name, "grouprl"])]
-        line += f"   {statistics.median(ratios):6.1f} x grouprl's"
+        ceiling = figures["scale" if "backward" in name else "read", "grouprl"]
+        most = [v / w for v, w in zip(values, ceiling)]
+        line += f"   {statistics.median(ratios):6.1f} x grouprl's, at most {statistics.median(most):6.1f}"
     print(line)
