@@ -46,7 +46,7 @@ type judged struct {
 // an interrupted run has graded the beginning of the file, and not what was quick
 // to run.
 func (j *judge) all(ctx context.Context, tasks []task, add func(judged) error, log io.Writer) error {
-	bar := progress.New(log, "grading", len(tasks))
+	bar := progress.New(log, "grading", len(tasks), 0)
 	defer bar.End()
 	in := func(yield func(task, error) bool) {
 		for _, t := range tasks {
@@ -65,7 +65,7 @@ func (j *judge) all(ctx context.Context, tasks []task, add func(judged) error, l
 			return err
 		}
 		done++
-		bar.Set(done)
+		bar.Set(done, "")
 	}
 	return nil
 }

@@ -68,8 +68,8 @@ func run(ctx context.Context, o options, stdout, log io.Writer) error {
 	e.Name = runName(o, name)
 	fmt.Fprintf(log, "%s: %d problems, %v\nprograms run in the sandbox (%s), %d at a time; the run is kept in %s\n", name, len(set.problems), o.protocol, runner.Tier(), runner.Parallel(), o.out)
 
-	bar := progress.New(log, "evaluating", len(set.problems)*o.protocol.Samples)
-	e.Progress = func(p eval.Progress) { bar.Set(p.Done + p.Lost) }
+	bar := progress.New(log, "evaluating", len(set.problems)*o.protocol.Samples, 0)
+	e.Progress = func(p eval.Progress) { bar.Set(p.Done+p.Lost, "") }
 	outcome, err := e.Run(ctx, set.all())
 	bar.End()
 	if outcome == nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/grouprl/grouprl/examples/internal/progress"
 	"github.com/grouprl/grouprl/examples/nouscoder/internal/policy"
 	"github.com/grouprl/grouprl/examples/nouscoder/internal/problems"
 )
@@ -112,8 +113,9 @@ func (r *run) reinforce(ctx context.Context, i int) error {
 	}
 
 	fmt.Fprintf(r.log, "%s: %s\n", t.Objective, l.objective)
-	bar := newProgress(r.log, t.Objective, s.Plan.Steps, t.Step, recipe.EvalEvery)
-	defer bar.end()
+	bar := progress.New(r.log, t.Objective, s.Plan.Steps, t.Step)
+	bar.Every = recipe.EvalEvery
+	defer bar.End()
 	for t.Step < s.Plan.Steps {
 		if t.Step%recipe.EvalEvery == 0 && len(t.Curve) == t.Step/recipe.EvalEvery {
 			if err := r.addPoint(ctx, t, p); err != nil {
@@ -130,9 +132,9 @@ func (r *run) reinforce(ctx context.Context, i int) error {
 		keep()
 		if i == 0 && t.Step == measuredSteps && !s.Plan.Decided {
 			r.planSteps(t.Records)
-			bar.total = s.Plan.Steps
+			bar.Total(s.Plan.Steps)
 		}
-		bar.set(t.Step, t.Records[t.Step-1].line())
+		bar.Set(t.Step, t.Records[t.Step-1].line())
 	}
 	for _, protocol := range recipe.protocols()[len(t.Final):] {
 		e, err := r.evaluate(ctx, p, r.heldOut, protocol)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/grouprl/grouprl/examples/internal/progress"
 	"github.com/grouprl/grouprl/examples/nouscoder/internal/policy"
 	"github.com/grouprl/grouprl/examples/nouscoder/internal/problems"
 )
@@ -55,8 +56,9 @@ func (r *run) warmStart(ctx context.Context) error {
 		return err
 	}
 	corpus := s.Recipe.corpus()
-	bar := newProgress(r.log, "warm start", s.Plan.WarmSteps, s.WarmStep, 100)
-	defer bar.end()
+	bar := progress.New(r.log, "warm start", s.Plan.WarmSteps, s.WarmStep)
+	bar.Every = 100
+	defer bar.End()
 	for s.WarmStep < s.Plan.WarmSteps {
 		if ctx.Err() != nil {
 			s.Warm = snapshot(p)
@@ -70,9 +72,9 @@ func (r *run) warmStart(ctx context.Context) error {
 		s.WarmLoss += (nll - s.WarmLoss) * max(0.02, 1/float64(s.WarmStep))
 		if s.WarmStep == measuredWarmSteps {
 			r.planWarmStart()
-			bar.total = s.Plan.WarmSteps
+			bar.Total(s.Plan.WarmSteps)
 		}
-		bar.set(s.WarmStep, fmt.Sprintf("nll %.3f", s.WarmLoss))
+		bar.Set(s.WarmStep, fmt.Sprintf("nll %.3f", s.WarmLoss))
 	}
 	p.ResetAdam()
 	s.Warm, s.Start = nil, snapshot(p)
