@@ -42,15 +42,19 @@ const (
 
 const ahead = 8 << 10 // bytes that a prefetch runs ahead of the loads
 
-// prefetch asks for memory in the cache that was measured to serve a set best: with
-// AVX-512 the second level, from where the processor fetches on its own.
-func (m machine) prefetch(x Register, bytes int) {
+func prefetch(hint func(Op), x Register, bytes int) {
 	for line := 0; line < bytes; line += 64 {
-		if at := (Mem{Base: x, Disp: ahead + line}); m.bytes == 64 {
-			PREFETCHT1(at)
-		} else {
-			PREFETCHT0(at)
-		}
+		hint(Mem{Base: x, Disp: ahead + line})
+	}
+}
+
+// hint asks for memory in the cache that was measured to serve a set best: with AVX-512
+// the second level, from where the processor fetches on its own.
+func (m machine) hint(x Op) {
+	if m.bytes == 64 {
+		PREFETCHT1(x)
+	} else {
+		PREFETCHT0(x)
 	}
 }
 
@@ -161,7 +165,7 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 		}
 	}
 	Label("turn")
-	m.prefetch(x, m.turn()*e.bytes)
+	prefetch(m.hint, x, m.turn()*e.bytes)
 	for from := 0; from < m.accs; from += m.together {
 		d := m.vecs(m.together)
 		for i, v := range d {
@@ -269,7 +273,7 @@ func (m machine) backward(e element, kind string) {
 	}
 
 	Label("turn")
-	m.prefetch(x, m.turn()*e.bytes)
+	prefetch(m.hint, x, m.turn()*e.bytes)
 	for from := 0; from < m.accs; from += m.together {
 		d := m.vecs(m.together)
 		at := func(x Register, i int) Mem { return Mem{Base: x, Disp: (from + i) * m.lanes() * e.bytes} }
@@ -326,7 +330,7 @@ func (m machine) read() {
 	n := Load(Param("n"), GP64())
 	sums := []VecVirtual{m.zero(), m.zero(), m.zero(), m.zero()}
 	Label("turn")
-	m.prefetch(x, 4*m.bytes)
+	prefetch(m.hint, x, 4*m.bytes)
 	for i, s := range sums {
 		VADDPS(Mem{Base: x, Disp: i * m.bytes}, s, s)
 	}
@@ -354,9 +358,7 @@ func (m machine) scale() {
 	factor := m.broadcast(at.Addr)
 	v := m.vec()
 	Label("turn")
-	for line := 0; line < 4*m.bytes; line += 64 {
-		PREFETCHT0(Mem{Base: x, Disp: ahead + line})
-	}
+	prefetch(PREFETCHT0, x, 4*m.bytes)
 	for i := range 4 {
 		VMULPS(Mem{Base: x, Disp: i * m.bytes}, factor, v)
 		VMOVUPS(v, Mem{Base: x, Disp: i * m.bytes})
