@@ -116,7 +116,7 @@ func TestSetUpFailure(t *testing.T) {
 	_, err = s.Run(t.Context(), nil)
 	var infra *InfraError
 	require.ErrorAs(t, err, &infra)
-	require.ErrorContains(t, err, "set-up")
+	require.ErrorContains(t, err, "set-up: ValueError")
 }
 
 // As root, programs are another user on the host, whatever they see inside, and the

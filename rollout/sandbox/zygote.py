@@ -421,10 +421,13 @@ class Child:
         """Hands it the request. It worked from since on, with the CPU time used by then."""
         arrived = time.monotonic_ns()
         try:
+            if not self.since:
+                word = self.channel.recv(1024)
+                if len(word) > 8:
+                    raise RuntimeError(word.decode())  # of limit, before the first submitted byte
+                self.since, = struct.unpack("<q", word)
             self.used = self.clock()
             self.channel.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, struct.pack("<%di" % len(fds), *fds))])
-            if not self.since:
-                self.since, = struct.unpack("<q", self.channel.recv(8))
             self.since = max(self.since, arrived)
         except (OSError, struct.error):
             self.since = 0  # it has died already, or was not ready in SETUP seconds
@@ -550,7 +553,7 @@ def run_child(cfg, request, channel):
     try:
         limit(cfg, request, channel.fileno())
     except BaseException as e:
-        os.write(2, ("set-up: %s: %s\n" % (type(e).__name__, e)).encode())
+        channel.send(("set-up: %s: %s" % (type(e).__name__, e)).encode()[:900])
         _exit(1)
     channel.send(struct.pack("<q", time.monotonic_ns()))  # ready
     try:
