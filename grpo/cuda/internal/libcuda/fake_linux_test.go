@@ -237,16 +237,18 @@ func TestFailures(t *testing.T) {
 		require.Zero(t, f.call("fake_retained"), c.call)
 	}
 	var missing *driver.MissingError
-	for code, what := range map[int]string{100: "device", 1: "driver", 803: "driver"} {
+	for code, c := range map[int]struct{ what, why string }{
+		100: {"device", "the driver finds no GPU"}, 1: {"driver", "the NVIDIA driver does not start"}, 803: {"driver", "the NVIDIA driver does not start"},
+	} {
 		f.fail("cuInit", code, 0)
 		_, err := open(f.path, 0)
 		require.ErrorAs(t, err, &missing)
-		require.Equal(t, what, missing.What)
+		require.Equal(t, c.what, missing.What)
+		require.ErrorContains(t, err, c.why)
 		var e *driver.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, code, e.Code)
 	}
-	require.ErrorContains(t, missing, "the NVIDIA driver")
 	for _, n := range []int{0, 2} {
 		f.call("fake_devices", uintptr(n))
 		_, err := open(f.path, 2)
