@@ -61,7 +61,7 @@ func TestSoak(t *testing.T) {
 		draws, kill := max(total-time.Since(start), total/4), time.Duration(0)
 		if life < 3 {
 			part := min(total/5, 3*time.Minute)
-			draws, kill = total, part/2+rand.N(part)
+			draws, kill = time.Hour+total, part/2+rand.N(part)
 		}
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), "GROUPRL_SOAK_CHILD="+dir, "GROUPRL_SOAK="+draws.String(), fmt.Sprintf("GROUPRL_SOAK_DRAWN=%d", a.drawn))
