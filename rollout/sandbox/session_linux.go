@@ -49,6 +49,9 @@ func (s *session) Load(ctx context.Context, p Program) (Result, error) {
 		return Result{Outcome: CompileError, Stderr: fmt.Appendf(nil, "program of %d bytes, more than %d\n", len(p.Source), s.limits.Source)}, nil
 	}
 	r, err := s.child(ctx, appendRequest(nil, 'L', &s.program, s.limits), p.Source)
+	if err == nil && r.Outcome == RuntimeError && r.Signal == int(unix.SIGKILL) { // no program runs yet that could send it
+		return s.died(ctx, errors.New("its compiler was killed"))
+	}
 	if err == nil && r.Outcome == RuntimeError {
 		r.Outcome = CompileError
 	}

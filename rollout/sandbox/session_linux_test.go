@@ -3,12 +3,16 @@
 package sandbox
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // endless starts a session with a program that runs until it is killed.
@@ -36,6 +40,45 @@ func TestCrash(t *testing.T) {
 	r, err = s.Run(t.Context(), nil)
 	require.NoError(t, err)
 	require.Equal(t, Crash, r.Outcome)
+}
+
+// A compiler that is killed from outside did not refuse its program: no submitted
+// byte runs in it yet.
+func TestCompilerKilled(t *testing.T) {
+	l, err := Local(Config{Warm: -1, Limits: Limits{Source: 2 << 20, Wall: time.Minute}})
+	require.NoError(t, err)
+	defer l.Close()
+	s, err := l.Start(t.Context())
+	require.NoError(t, err)
+	defer s.Close()
+	type loaded struct {
+		Result
+		error
+	}
+	done := make(chan loaded, 1)
+	go func() {
+		r, err := s.Load(t.Context(), Program{Source: bytes.Repeat([]byte("x = 1\n"), 300_000)}) // some seconds of work
+		done <- loaded{r, err}
+	}()
+	compiler := 0
+	require.Eventually(t, func() bool { // it has worked for a while
+		for _, pid := range descendants(t) {
+			stat, _ := os.ReadFile("/proc/" + pid + "/stat")
+			fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+			if len(fields) < 13 || fields[1] == fmt.Sprint(os.Getpid()) || fields[1] == fmt.Sprint(l.template.cmd.Process.Pid) {
+				continue // the template, or the session
+			}
+			if ticks, _ := strconv.Atoi(fields[11]); ticks >= 10 {
+				compiler, _ = strconv.Atoi(pid)
+			}
+		}
+		return compiler > 0
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, unix.Kill(compiler, unix.SIGKILL))
+	r := <-done
+	require.NoError(t, r.error)
+	require.Equal(t, Crash, r.Outcome)
+	require.Contains(t, string(r.Stderr), "compiler was killed")
 }
 
 // A reply that makes no sense is the end of a session too.
