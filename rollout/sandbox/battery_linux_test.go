@@ -126,7 +126,8 @@ func program(t *testing.T, source []byte, h map[string]string, wall time.Duratio
 }
 
 // hostile runs every program of testdata/hostile: what it tries must not work (it
-// would print BREACH), it must end as its header accepts, and soon.
+// would print BREACH), and it must end as its header accepts. That is soon: a session
+// that does not answer some time after its wall limit is a Crash, which none accepts.
 func hostile(t *testing.T, tier sandbox.Tier) {
 	needle := "expected-needle" // as an expected output would be: on this side only
 	each(t, "hostile", sandbox.Config{Tier: tier, Parallel: 4}, func(t *testing.T, l *sandbox.LocalRunner, source []byte, h map[string]string) {
@@ -134,11 +135,15 @@ func hostile(t *testing.T, tier sandbox.Tier) {
 		require.NotEmpty(t, h["Must not"])
 		accepts := strings.Fields(h["Accepts"])
 		require.NotEmpty(t, accepts)
+		require.NotContains(t, accepts, "Crash")
 		s, err := l.Start(t.Context())
 		require.NoError(t, err)
 		defer s.Close()
-		p := program(t, source, h, time.Second)
-		began := time.Now()
+		wall := time.Minute // for those that end by themselves, on a busy machine too
+		if slices.Contains(accepts, "TimeLimit") {
+			wall = time.Second
+		}
+		p := program(t, source, h, wall)
 		r, err := s.Load(t.Context(), p)
 		require.NoError(t, err)
 		runs := 1
@@ -161,7 +166,6 @@ func hostile(t *testing.T, tier sandbox.Tier) {
 		if r.Outcome == sandbox.TimeLimit {
 			require.GreaterOrEqual(t, r.Wall, p.Limits.Wall)
 		}
-		require.Less(t, time.Since(began), 30*time.Second)
 	})
 }
 
@@ -173,7 +177,7 @@ func honest(t *testing.T, tier sandbox.Tier) {
 		s, err := l.Start(t.Context())
 		require.NoError(t, err)
 		defer s.Close()
-		r, err := s.Load(t.Context(), program(t, source, h, 10*time.Second))
+		r, err := s.Load(t.Context(), program(t, source, h, time.Minute))
 		require.NoError(t, err)
 		require.Equal(t, sandbox.OK, r.Outcome, "%s", r.Stderr)
 		for range 2 {

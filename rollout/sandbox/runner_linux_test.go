@@ -37,7 +37,7 @@ func run(t *testing.T, l sandbox.Runner, p sandbox.Program, input string) sandbo
 }
 
 func source(text string) sandbox.Program {
-	return sandbox.Program{Source: []byte(text), Limits: sandbox.Limits{Wall: 10 * time.Second}}
+	return sandbox.Program{Source: []byte(text), Limits: sandbox.Limits{Wall: time.Minute}} // on a busy machine too
 }
 
 func TestResults(t *testing.T) {
@@ -110,7 +110,7 @@ func TestLimitsOfAProgram(t *testing.T) {
 	p.Limits = sandbox.Limits{Source: 4}
 	require.Equal(t, sandbox.CompileError, run(t, l, p, "").Outcome)
 
-	p = source("import threading, time\nfor _ in range(9): threading.Thread(target=time.sleep, args=(.2,)).start()")
+	p = source("import threading, time\nfor _ in range(9): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()")
 	p.Limits.Threads = 5
 	if l.Tier() == sandbox.Namespaces {
 		require.Equal(t, sandbox.RuntimeError, run(t, l, p, "").Outcome)
@@ -251,7 +251,7 @@ func TestCancel(t *testing.T) {
 	began := time.Now()
 	_, err = s.Run(ctx, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(began), 30*time.Second)
 	require.NoError(t, s.Close())
 	require.Equal(t, "2\n", string(run(t, l, trivial, "1").Stdout))
 }

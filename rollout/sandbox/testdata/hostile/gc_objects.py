@@ -1,7 +1,6 @@
 # Tries: to find the expected output among all objects
 # Accepts: OK
 # Must not: find it
-# Wall: 8s
 import gc
 gc.unfreeze()
 needle = "expected" + "-" + "needle"

@@ -2,7 +2,6 @@
 # Accepts: MemoryLimit
 # Must not: pass its limit
 # Memory: 200M
-# Wall: 5s
 x = []
 while True:
     x.append(bytearray(1 << 20))

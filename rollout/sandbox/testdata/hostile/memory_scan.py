@@ -1,7 +1,6 @@
 # Tries: to find the expected output anywhere in its memory
 # Accepts: OK
 # Must not: find it
-# Wall: 8s
 needle = bytes(b ^ 1 for b in b"dyqdbude,oddemd")  # not in this text
 found = 0
 try:

@@ -1,7 +1,6 @@
 # Tries: processes by the standard library
 # Accepts: OK RuntimeError
 # Must not: start a process
-# Wall: 6s
 import multiprocessing
 
 
