@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -344,11 +345,22 @@ func TestGenerationDoesNotWaitForVerification(t *testing.T) {
 	})
 }
 
-// The child is killed at random moments and begun again, until it is through.
+// The child is killed in the middle of its work, after a random number of samples, and
+// begun again, until it is through.
 func TestKilled(t *testing.T) {
-	const problems = 25
+	const problems, most = 25, 30
 	if dir := os.Getenv("GROUPRL_EVAL_CHILD"); dir != "" {
-		e := evaluation(&policy{wait: time.Millisecond}, dir)
+		left, err := strconv.Atoi(os.Getenv("GROUPRL_EVAL_SAMPLES"))
+		require.NoError(t, err)
+		self, err := os.FindProcess(os.Getpid())
+		require.NoError(t, err)
+		e := evaluation(&policy{wait: time.Millisecond, fail: func(string) error {
+			if left--; left == 0 {
+				self.Kill()
+				select {}
+			}
+			return nil
+		}}, dir)
 		e.Generators = 4
 		if _, err := e.Run(context.Background(), set(problems)); err != nil {
 			t.Fatal(err)
@@ -362,39 +374,15 @@ func TestKilled(t *testing.T) {
 	killed := 0
 	for {
 		child := exec.Command(self, "-test.run=^TestKilled$")
-		child.Env = append(os.Environ(), "GROUPRL_EVAL_CHILD="+dir)
-		var out strings.Builder
-		child.Stdout, child.Stderr = &out, &out
-		require.NoError(t, child.Start())
-		size := func() int64 {
-			info, err := os.Stat(filepath.Join(dir, "journal.log"))
-			if err != nil {
-				return 0
-			}
-			return info.Size()
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- child.Wait() }()
-		grown := size() + 200 + random.Int64N(4000) // by the records that it writes, not by the clock
-		for over := false; !over; {
-			select {
-			case err = <-ended:
-				over = true
-			case <-time.After(100 * time.Microsecond):
-				if size() >= grown {
-					child.Process.Kill()
-					err = <-ended
-					over = true
-				}
-			}
-		}
+		child.Env = append(os.Environ(), "GROUPRL_EVAL_CHILD="+dir, fmt.Sprint("GROUPRL_EVAL_SAMPLES=", 1+random.IntN(most)))
+		out, err := child.CombinedOutput()
 		if err == nil {
 			break
 		}
-		require.NotContains(t, out.String(), "FAIL")
+		require.NotContains(t, string(out), "FAIL")
 		killed++
 	}
-	require.Greater(t, killed, 2)
+	require.GreaterOrEqual(t, killed, 4*problems/most)
 	complete(t, dir, problems)
 }
 
