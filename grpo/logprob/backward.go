@@ -98,11 +98,11 @@ func (p *pass[E, F]) gradient(s *scan, r int64, lse, entropy float64) *RowError 
 
 	// p_j = exp(d/T) exp(-rest) with d = x_j - reference, and the rest is small.
 	k := &s.backward
-	k.reference = float32(clamp(lse*t, -math.MaxFloat32, math.MaxFloat32))
-	rest := lse - float64(k.reference)/t
+	k.shift, k.reference = k.shiftTo(lse * t)
+	rest := lse - k.reference.at/t
 	scale := math.Exp(-rest)
 	k.constant = float32(-scale * (g + float64(e*(entropy-rest))) / t)
-	k.slope = float32(-scale * e / t / t)
+	k.slope = float32(-scale * e / t / t / float64(k.scale[0]))
 
 	total := 0.0
 	if p.o.Support == nil {

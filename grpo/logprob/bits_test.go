@@ -23,7 +23,8 @@ func TestSameBitsEverywhere(t *testing.T) {
 		s.begin(temperature)
 		s.forward.setReference(3, temperature)
 		require.Equal(t, len(x), forwardKernel(simd.Generic, x, &s.forward, true))
-		s.backward.reference, s.backward.constant, s.backward.slope = 4, -0.3, 0.1
+		s.backward.shift, s.backward.reference = s.backward.shiftTo(4)
+		s.backward.constant, s.backward.slope = -0.3, 0.1/math.Log2E
 		dst := make([]float32, len(x))
 		backwardKernel(simd.Generic, dst, x, false, &s.backward)
 		for _, v := range []float64{s.forward.sum[0], s.forward.weighted[0], s.forward.squares[0], float64(s.backward.total[0])} {

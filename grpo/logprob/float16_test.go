@@ -102,9 +102,9 @@ func testConvert[E Element](t *testing.T) {
 	for _, scale := range []float32{1, -1e-3, 3e-7, 1e4} {
 		var s scan
 		s.begin(1)
-		s.backward.reference, s.backward.constant = 70, scale
+		s.backward.shift, s.backward.reference = s.backward.shiftTo(80)
+		s.backward.constant = scale
 		dst, want := make([]E, len(x)), make([]float32, len(x))
-		fill(&s.backward.high, 9)
 		backwardKernel(tier, want, wide, false, &s.backward)
 		for _, own := range []bool{false, true} {
 			backwardKernel(tier, dst, x, own, &s.backward)

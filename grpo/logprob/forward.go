@@ -51,39 +51,55 @@ func (s *scan) begin(temperature float64) {
 	s.temperature = temperature
 	s.forward.power = newPower(temperature)
 	s.backward.power = s.forward.power
-	fill(&s.backward.high, float32(2*temperature))
 }
 
-// begins sets the reference to the largest of the first few logits.
+// begins sets the reference to the largest of the first few logits that are not masked.
 func begins[E Element](k *forwardState, temperature float64, x []E) {
-	reference := float32(-math.MaxFloat32)
-	for _, v := range x[:min(len(x), 16)] {
-		if v := decode(v); v > reference {
-			reference = v
+	first := float32(math.Inf(-1))
+	k.masked = false
+	for len(x) > 0 && math.IsInf(float64(first), -1) {
+		n := min(len(x), 16)
+		for _, v := range x[:n] {
+			if v := decode(v); v > first {
+				first = v
+			}
 		}
+		x = x[n:]
 	}
-	k.setReference(reference, temperature)
+	if math.IsInf(float64(first), -1) { // none
+		first, k.masked = 0, true
+	}
+	k.setReference(first, temperature)
 }
 
-// raise makes the largest logit so far the reference, after a kernel has stopped.
-func (k *forwardState) raise(temperature float64) {
+// goOn prepares for the block at which a kernel has stopped: the largest logit so far
+// becomes the reference if it is above the limit.
+func (k *forwardState) goOn(temperature float64) {
 	top := k.top[0]
 	for _, v := range k.top[1:] {
 		top = max(top, v)
 	}
-	k.setReference(top, temperature)
+	if top > k.limit {
+		k.setReference(top, temperature)
+	} else {
+		k.masked = true
+	}
 }
+
+// infinite says that a logit is +Inf.
+func (k *forwardState) infinite() bool { return math.IsInf(k.reference.at, 1) }
 
 // sum adds the logits x to p.
 func sum[E Element](s *scan, p *Partial, x []E, squares bool) {
 	k := &s.forward
 	var buffer [pad]E
-	for done := 0; done < len(x) && !math.IsInf(float64(k.reference), 1); {
+	for done := 0; done < len(x) && !k.infinite(); {
 		n := min(len(x)-done, callElements)
 		block := x[done : done+n]
 		if n >= pad {
 			block = block[:n&^(pad-1)]
 		} else { // the end of the row
+			k.masked = true
 			for i := copy(buffer[:], block); i < pad; i++ {
 				buffer[i] = negativeInfinity[E]()
 			}
@@ -93,10 +109,10 @@ func sum[E Element](s *scan, p *Partial, x []E, squares bool) {
 		done += counted
 		p.Merge(k.total(s.temperature, squares))
 		if counted < len(block) {
-			k.raise(s.temperature)
+			k.goOn(s.temperature)
 		}
 	}
-	if math.IsInf(float64(k.reference), 1) {
+	if k.infinite() {
 		p.Sum = math.NaN()
 	}
 }
@@ -110,10 +126,11 @@ func (k *forwardState) total(temperature float64, squares bool) Partial {
 		d := (v[3] + v[11]) + (v[7] + v[15])
 		return (a + c) + (b + d)
 	}
-	p := Partial{Max: float64(k.reference) / temperature, Sum: tree(&k.sum), Weighted: tree(&k.weighted) / temperature}
+	p := Partial{Max: k.reference.at / temperature, Sum: tree(&k.sum)}
 	if p.Sum == 0 { // masked ids alone, or as good as that
 		return Partial{}
 	}
+	p.Weighted = tree(&k.weighted) / float64(k.scale[0]) / temperature
 	if squares {
 		p.Squares = tree(&k.squares)
 	}
@@ -155,7 +172,7 @@ func (p *pass[E, F]) row(s *scan, r int64) (sums Partial, err *RowError) {
 		var buffer [goBlock]float32
 		for at := 0; at < len(ids); at += goBlock {
 			n := gather(buffer[:], x, ids[at:])
-			if at == 0 {
+			if sums.Sum == 0 {
 				begins(&s.forward, s.temperature, buffer[:n])
 			}
 			sum(s, &sums, buffer[:n], squares)

@@ -5,7 +5,7 @@ import "math"
 // A segment is elements of a row whose powers were kept relative to one reference.
 type segment struct {
 	end       int
-	reference float32
+	reference float64
 }
 
 // segments are those of a row. Few rows have more than three: each begins where a
@@ -17,13 +17,13 @@ type segments struct {
 
 // add ends a segment; where the list is full, it brings the row so far to the latest
 // reference and makes it one segment.
-func (s *segments) add(dst []float32, end int, reference float32, temperature float64) {
+func (s *segments) add(dst []float32, end int, reference, temperature float64) {
 	if s.count > 0 && s.list[s.count-1].end == end || end == 0 {
 		return
 	}
 	s.list[s.count] = segment{end, reference}
 	if s.count++; s.count == len(s.list) {
-		s.scale(dst, float64(reference)/temperature, temperature, 1)
+		s.scale(dst, reference/temperature, temperature, 1)
 		s.list[0], s.count = segment{end, reference}, 1
 	}
 }
@@ -33,7 +33,7 @@ func (s *segments) add(dst []float32, end int, reference float32, temperature fl
 func (s *segments) scale(dst []float32, lse, temperature, factor float64) {
 	from := 0
 	for _, g := range s.list[:s.count] {
-		scale := float32(factor * math.Exp(float64(g.reference)/temperature-lse))
+		scale := float32(factor * math.Exp(g.reference/temperature-lse))
 		for from < g.end {
 			to := min(from+callElements, g.end)
 			scaleKernel(tier, dst[from:to], scale)
@@ -47,7 +47,7 @@ func sumKeep(s *scan, p *Partial, dst, x []float32) {
 	k := &s.forward
 	s.segments.count = 0
 	var buffer [pad]float32
-	for done := 0; done < len(x) && !math.IsInf(float64(k.reference), 1); {
+	for done := 0; done < len(x) && !k.infinite(); {
 		n := min(len(x)-done, callElements)
 		from, to := x[done:done+n], dst[done:done+n]
 		if n >= pad {
@@ -62,8 +62,8 @@ func sumKeep(s *scan, p *Partial, dst, x []float32) {
 		p.Merge(k.total(s.temperature, false))
 		if counted < len(from) {
 			done += counted
-			s.segments.add(dst, done, k.reference, s.temperature)
-			k.raise(s.temperature)
+			s.segments.add(dst, done, k.reference.at, s.temperature)
+			k.goOn(s.temperature)
 			continue
 		}
 		if n < pad {
@@ -72,11 +72,11 @@ func sumKeep(s *scan, p *Partial, dst, x []float32) {
 		}
 		done += counted
 	}
-	if math.IsInf(float64(k.reference), 1) {
+	if k.infinite() {
 		p.Sum = math.NaN()
 		return
 	}
-	s.segments.add(dst, len(x), k.reference, s.temperature)
+	s.segments.add(dst, len(x), k.reference.at, s.temperature)
 }
 
 // both is the forward and backward pass of row r in the usual case: float32 logits, no

@@ -6,28 +6,28 @@ import (
 	"github.com/grouprl/grouprl/internal/simd"
 )
 
-// power is what 2^(d c) needs, for d = x - reference and c = log2(e)/T. The assembly
-// reads it, and what follows it in forwardState and backwardState, by place: the
-// constants of _generate. Sixteen equal numbers stand where a vector is read.
+// power is what the powers exp((x - reference)/T) = 2^(u + u rest) need, for
+// u = x scale + shift, rounded once: scale is c = log2(e)/T to float32, and scale (1 +
+// rest) is c to more. The assembly reads it, and what follows it in forwardState and
+// backwardState, by place: the constants of _generate. Sixteen equal numbers stand where
+// a vector is read.
 type power struct {
-	scale, scaleLow [16]float32 // c in two parts
-	low             [16]float32 // d below it is lifted to it: its power is 0
+	scale, rest [16]float32
 }
 
+// newPower leaves a rest of 0 where it would not be felt: at T = 1 it is 1.3e-8, which
+// comes to 2e-7 for the logits that matter; at most temperatures it is more.
 func newPower(temperature float64) (p power) {
 	c := math.Log2E / temperature
 	high := float32(c)
 	fill(&p.scale, high)
-	fill(&p.scaleLow, float32(c-float64(high)))
-	fill(&p.low, float32(-127/c))
+	if rest := float32((c - float64(high)) / float64(high)); math.Abs(float64(rest)) > 1.4e-8 {
+		fill(&p.rest, rest)
+	}
 	return p
 }
 
-// needsLow says that c in one part would be felt: at T = 1 it is off by 1.3e-8, which
-// comes to 2e-7 for the logits that matter; at most temperatures by more.
-func (p *power) needsLow() bool {
-	return math.Abs(float64(p.scaleLow[0])) > 1.4e-8*float64(p.scale[0])
-}
+func (p *power) hasRest() bool { return p.rest[0] != 0 }
 
 func fill(v *[16]float32, x float32) {
 	for i := range v {
@@ -35,27 +35,56 @@ func fill(v *[16]float32, x float32) {
 	}
 }
 
+// A reference is the x whose power is 1: -shift/scale. Where shift is too large for a
+// float32, plain Go runs, which needs none.
+type reference struct {
+	at    float64
+	plain bool
+}
+
+// shiftTo makes the reference, which is next to x, and returns the shift.
+func (p *power) shiftTo(x float64) (shift float32, r reference) {
+	scale := float64(p.scale[0])
+	shift = -float32(x * scale)
+	if math.IsInf(float64(shift), 0) {
+		return shift, reference{x, true}
+	}
+	return shift, reference{-float64(shift) / scale, false}
+}
+
+// above is how many nats a logit may be above the reference. The entropy is a difference
+// of numbers of that size. With AVX-512 the sum of 32 powers is looked at, and only where
+// that is above 33 a block's logits: 33 has to be below exp(above).
+const above = 3.5
+
+// highest is the largest u of a backward pass, two nats.
+const highest = 2 * math.Log2E
+
 // forwardState is what the forward kernels read and write.
 type forwardState struct {
 	power
-	sum, weighted, squares [16]float64 // of e, e d and e^2 with e = 2^(d c); their totals count
+	sum, weighted, squares [16]float64 // of e, e u and e^2 with e the powers; their totals count
 	top                    [16]float32 // where a kernel stopped: its maximum is the largest logit so far
-	reference, limit       float32
+	limit, shift           float32     // a kernel stops at a logit above limit
+
+	reference reference
+	masked    bool // there are logits of -Inf, or none that is a number
 }
 
-// setReference makes m the reference; a kernel stops at a logit that is more than two
-// nats above it, because the entropy is a difference of numbers of that size.
+// setReference makes m the reference, or a number next to it.
 func (k *forwardState) setReference(m float32, temperature float64) {
-	k.reference, k.limit = m, m+float32(2*temperature)
+	k.shift, k.reference = k.shiftTo(float64(m))
+	k.limit = m + float32(above*temperature)
 	fill(&k.top, m) // a kernel with eight lanes leaves the others
 }
 
 // backwardState is what the backward kernels read and write.
 type backwardState struct {
 	power
-	high                       [16]float32 // d above it is lowered to it: such a logit does not belong to the row's lse
-	total                      [16]float32 // sum of e, over the lanes
-	reference, constant, slope float32     // dlogits = e (constant + slope d)
+	total                  [16]float32 // sum of e, over the lanes
+	shift, constant, slope float32     // dlogits = e (constant + slope u)
+
+	reference reference
 }
 
 // A kernel works on multiples of pad elements; goBlock is what plain Go takes at once.
@@ -94,10 +123,10 @@ func exp2(u float64) float64 {
 	return y + float64(y*float64(f*(math.Ln2/1024)))
 }
 
-// plainPower is the factor and the largest s of 2^(s factor/1024) for s = reference - x.
-func (p *power) plainPower() (factor float64, most float32) {
-	factor = -1024 * (float64(p.scale[0]) + float64(p.scaleLow[0]))
-	return factor, float32(-1023 * 1024 / factor)
+// plainPower is the factor and the largest d of 2^(d factor/1024) for d = reference - x.
+func (p *power) plainPower() (factor, most float64) {
+	factor = -1024 * float64(p.scale[0]) * (1 + float64(p.rest[0]))
+	return factor, -1023 * 1024 / factor
 }
 
 // forwardGo adds a block's sums to k until a block has a logit above k.limit, and
@@ -124,18 +153,17 @@ func forwardGo(x []float32, k *forwardState, squares bool) (done int) {
 // blockGo adds the sums of one block, unless a logit is above k.limit.
 func blockGo(x []float32, k *forwardState, squares bool) bool {
 	factor, most := k.plainPower()
-	reference, limit := k.reference, k.limit
+	reference, limit := k.reference.at, k.limit
 	var sum, weighted, square float64
 	if squares {
 		for _, v := range x {
 			if v > limit {
 				return false
 			}
-			s := reference - v
-			if s > most {
+			d := reference - float64(v)
+			if d > most {
 				continue
 			}
-			d := float64(s)
 			y := exp2(float64(d * factor))
 			sum += y
 			weighted -= float64(y * d)
@@ -146,39 +174,51 @@ func blockGo(x []float32, k *forwardState, squares bool) bool {
 			if v > limit {
 				return false
 			}
-			s := reference - v
-			if s > most {
+			d := reference - float64(v)
+			if d > most {
 				continue
 			}
-			d := float64(s)
 			y := exp2(float64(d * factor))
 			sum += y
 			weighted -= float64(y * d)
 		}
 	}
 	k.sum[0] += sum
-	k.weighted[0] += weighted
+	k.weighted[0] += float64(weighted * float64(k.scale[0]))
 	k.squares[0] += square
 	return true
 }
 
-// backwardGo writes dst = e (constant + slope d). dst may be x.
+// keepGo is forwardGo that also keeps every e that is counted in dst, which may be x.
+func keepGo(dst, x []float32, k *forwardState) (done int) {
+	done = forwardGo(x, k, false)
+	factor, most := k.plainPower()
+	for i, v := range x[:done] {
+		dst[i] = 0
+		if d := k.reference.at - float64(v); !(d > most) {
+			dst[i] = float32(exp2(float64(d * factor)))
+		}
+	}
+	return done
+}
+
+// backwardGo writes dst = e (constant + slope u). dst may be x.
 func backwardGo(dst, x []float32, k *backwardState) {
 	factor, most := k.plainPower()
-	reference, least := k.reference, -k.high[0]
-	constant, slope := float64(k.constant), -float64(k.slope)
+	scale := float64(k.scale[0])
+	reference, least := k.reference.at, -highest/scale
+	constant, slope := float64(k.constant), -float64(k.slope)*scale
 	var total float64
 	dst = dst[:len(x)]
 	for i, v := range x {
-		s := reference - v
-		if s > most {
+		d := reference - float64(v)
+		if d > most {
 			dst[i] = 0
 			continue
 		}
-		if s < least {
-			s = least
+		if d < least {
+			d = least
 		}
-		d := float64(s)
 		e := exp2(float64(d * factor))
 		total += e
 		dst[i] = float32(e * (constant + float64(slope*d)))

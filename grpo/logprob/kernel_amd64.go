@@ -13,14 +13,16 @@ import (
 // forwardKernel runs forwardGo's kernel for a tier and an element over x, whose length
 // is a positive multiple of pad. Without squares those sums are not made.
 func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bool) int {
-	if tier == simd.Generic {
+	if tier == simd.Generic || k.reference.plain {
 		return forwardPlain(x, k, squares)
 	}
 	n, first := len(x), &k.scale[0]
-	wide, whole := tier == simd.AVX512, k.needsLow()
+	wide, whole := tier == simd.AVX512, k.hasRest()
 	switch x := any(x).(type) {
 	case []float32:
 		switch {
+		case wide && k.masked:
+			return forwardAVX512F32Masked(&x[0], n, first)
 		case wide && whole && squares:
 			return forwardAVX512F32WholeSquares(&x[0], n, first)
 		case wide && whole:
@@ -40,6 +42,8 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 	case []BFloat16:
 		p := (*uint16)(&x[0])
 		switch {
+		case wide && k.masked:
+			return forwardAVX512BF16Masked(p, n, first)
 		case wide && whole && squares:
 			return forwardAVX512BF16WholeSquares(p, n, first)
 		case wide && whole:
@@ -59,6 +63,8 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 	case []Float16:
 		p := (*uint16)(&x[0])
 		switch {
+		case wide && k.masked:
+			return forwardAVX512F16Masked(p, n, first)
 		case wide && whole && squares:
 			return forwardAVX512F16WholeSquares(p, n, first)
 		case wide && whole:
@@ -79,11 +85,13 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 	panic("unreachable")
 }
 
-// keepKernel is forwardKernel that also keeps every e in dst, which may be x. There is
-// none in plain Go.
+// keepKernel is forwardKernel that also keeps every e in dst, which may be x.
 func keepKernel(tier simd.Tier, dst, x []float32, k *forwardState) int {
+	if k.reference.plain {
+		return keepGo(dst, x, k)
+	}
 	n, first := len(x), &k.scale[0]
-	wide, whole := tier == simd.AVX512, k.needsLow()
+	wide, whole := tier == simd.AVX512, k.hasRest()
 	switch {
 	case wide && whole:
 		return forwardAVX512F32WholeKeep(&dst[0], &x[0], n, first)
@@ -95,7 +103,7 @@ func keepKernel(tier simd.Tier, dst, x []float32, k *forwardState) int {
 	return forwardAVX2F32Keep(&dst[0], &x[0], n, first)
 }
 
-// keeps says whether a tier has a keepKernel.
+// keeps says whether a tier gains by keepKernel.
 func keeps(tier simd.Tier) bool { return tier != simd.Generic }
 
 // scaleKernel multiplies in place.
@@ -118,7 +126,7 @@ func scaleKernel(tier simd.Tier, x []float32, factor float32) {
 //
 // own says that a forward pass has just read x: k.total is then not wanted.
 func backwardKernel[E Element](tier simd.Tier, dst, x []E, own bool, k *backwardState) {
-	if tier == simd.Generic {
+	if tier == simd.Generic || k.reference.plain {
 		backwardPlain(dst, x, k)
 		return
 	}

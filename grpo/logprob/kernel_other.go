@@ -16,6 +16,6 @@ func backwardKernel[E Element](_ simd.Tier, dst, x []E, _ bool, k *backwardState
 
 func keeps(simd.Tier) bool { return false }
 
-func keepKernel(simd.Tier, []float32, []float32, *forwardState) int { panic("unreachable") }
+func keepKernel(_ simd.Tier, dst, x []float32, k *forwardState) int { return keepGo(dst, x, k) }
 
 func scaleKernel(_ simd.Tier, x []float32, factor float32) { scaleGo(x, factor) }

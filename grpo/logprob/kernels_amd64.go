@@ -4,25 +4,30 @@
 
 package logprob
 
-// forwardAVX512F32 is forwardGo for n logits, a multiple of 64.
+// forwardAVX512F32 is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32(x *float32, n int, k *float32) (done int)
 
-// forwardAVX512F32Squares is forwardGo for n logits, a multiple of 64.
+// forwardAVX512F32Squares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32Squares(x *float32, n int, k *float32) (done int)
 
-// forwardAVX512F32Whole is forwardGo for n logits, a multiple of 64.
+// forwardAVX512F32Whole is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32Whole(x *float32, n int, k *float32) (done int)
 
-// forwardAVX512F32WholeSquares is forwardGo for n logits, a multiple of 64.
+// forwardAVX512F32WholeSquares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32WholeSquares(x *float32, n int, k *float32) (done int)
+
+// forwardAVX512F32Masked is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32Masked(x *float32, n int, k *float32) (done int)
 
 // backwardAVX512F32 is backwardGo for n logits, a multiple of 64.
 //
@@ -34,30 +39,35 @@ func backwardAVX512F32(dst *float32, x *float32, n int, k *float32)
 //go:noescape
 func backwardAVX512F32Stream(dst *float32, x *float32, n int, k *float32)
 
-// backwardAVX512F32Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+// backwardAVX512F32Own is backwardGo without total for n logits, a multiple of 64, none of them above the row's lse.
 //
 //go:noescape
 func backwardAVX512F32Own(dst *float32, x *float32, n int, k *float32)
 
-// forwardAVX512BF16 is forwardGo for n logits, a multiple of 64.
+// forwardAVX512BF16 is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512BF16(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX512BF16Squares is forwardGo for n logits, a multiple of 64.
+// forwardAVX512BF16Squares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512BF16Squares(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX512BF16Whole is forwardGo for n logits, a multiple of 64.
+// forwardAVX512BF16Whole is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512BF16Whole(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX512BF16WholeSquares is forwardGo for n logits, a multiple of 64.
+// forwardAVX512BF16WholeSquares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512BF16WholeSquares(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512BF16Masked is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512BF16Masked(x *uint16, n int, k *float32) (done int)
 
 // backwardAVX512BF16 is backwardGo for n logits, a multiple of 64.
 //
@@ -69,30 +79,35 @@ func backwardAVX512BF16(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX512BF16Stream(dst *uint16, x *uint16, n int, k *float32)
 
-// backwardAVX512BF16Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+// backwardAVX512BF16Own is backwardGo without total for n logits, a multiple of 64, none of them above the row's lse.
 //
 //go:noescape
 func backwardAVX512BF16Own(dst *uint16, x *uint16, n int, k *float32)
 
-// forwardAVX512F16 is forwardGo for n logits, a multiple of 64.
+// forwardAVX512F16 is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F16(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX512F16Squares is forwardGo for n logits, a multiple of 64.
+// forwardAVX512F16Squares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F16Squares(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX512F16Whole is forwardGo for n logits, a multiple of 64.
+// forwardAVX512F16Whole is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F16Whole(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX512F16WholeSquares is forwardGo for n logits, a multiple of 64.
+// forwardAVX512F16WholeSquares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F16WholeSquares(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512F16Masked is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F16Masked(x *uint16, n int, k *float32) (done int)
 
 // backwardAVX512F16 is backwardGo for n logits, a multiple of 64.
 //
@@ -104,7 +119,7 @@ func backwardAVX512F16(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX512F16Stream(dst *uint16, x *uint16, n int, k *float32)
 
-// backwardAVX512F16Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+// backwardAVX512F16Own is backwardGo without total for n logits, a multiple of 64, none of them above the row's lse.
 //
 //go:noescape
 func backwardAVX512F16Own(dst *uint16, x *uint16, n int, k *float32)
@@ -159,7 +174,7 @@ func backwardAVX2F32(dst *float32, x *float32, n int, k *float32)
 //go:noescape
 func backwardAVX2F32Stream(dst *float32, x *float32, n int, k *float32)
 
-// backwardAVX2F32Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+// backwardAVX2F32Own is backwardGo without total for n logits, a multiple of 64, none of them above the row's lse.
 //
 //go:noescape
 func backwardAVX2F32Own(dst *float32, x *float32, n int, k *float32)
@@ -194,7 +209,7 @@ func backwardAVX2BF16(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX2BF16Stream(dst *uint16, x *uint16, n int, k *float32)
 
-// backwardAVX2BF16Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+// backwardAVX2BF16Own is backwardGo without total for n logits, a multiple of 64, none of them above the row's lse.
 //
 //go:noescape
 func backwardAVX2BF16Own(dst *uint16, x *uint16, n int, k *float32)
@@ -229,7 +244,7 @@ func backwardAVX2F16(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX2F16Stream(dst *uint16, x *uint16, n int, k *float32)
 
-// backwardAVX2F16Own is backwardGo without total for n logits, a multiple of 64, none of them above k.high.
+// backwardAVX2F16Own is backwardGo without total for n logits, a multiple of 64, none of them above the row's lse.
 //
 //go:noescape
 func backwardAVX2F16Own(dst *uint16, x *uint16, n int, k *float32)

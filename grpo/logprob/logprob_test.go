@@ -96,14 +96,14 @@ func TestGradientIsDerivative(t *testing.T) {
 // The assembly reads these structs by place.
 func TestPlaces(t *testing.T) {
 	var f forwardState
-	require.Equal(t, []uintptr{0, 64, 128, 192, 320, 448, 576, 640, 644}, []uintptr{
-		unsafe.Offsetof(f.scale), unsafe.Offsetof(f.scaleLow), unsafe.Offsetof(f.low), unsafe.Offsetof(f.sum), unsafe.Offsetof(f.weighted),
-		unsafe.Offsetof(f.squares), unsafe.Offsetof(f.top), unsafe.Offsetof(f.reference), unsafe.Offsetof(f.limit),
+	require.Equal(t, []uintptr{0, 64, 128, 256, 384, 512, 576, 580}, []uintptr{
+		unsafe.Offsetof(f.scale), unsafe.Offsetof(f.rest), unsafe.Offsetof(f.sum), unsafe.Offsetof(f.weighted),
+		unsafe.Offsetof(f.squares), unsafe.Offsetof(f.top), unsafe.Offsetof(f.limit), unsafe.Offsetof(f.shift),
 	})
 	var b backwardState
-	require.Equal(t, []uintptr{0, 64, 128, 192, 256, 320, 324, 328}, []uintptr{
-		unsafe.Offsetof(b.scale), unsafe.Offsetof(b.scaleLow), unsafe.Offsetof(b.low), unsafe.Offsetof(b.high), unsafe.Offsetof(b.total),
-		unsafe.Offsetof(b.reference), unsafe.Offsetof(b.constant), unsafe.Offsetof(b.slope),
+	require.Equal(t, []uintptr{0, 64, 128, 192, 196, 200}, []uintptr{
+		unsafe.Offsetof(b.scale), unsafe.Offsetof(b.rest), unsafe.Offsetof(b.total),
+		unsafe.Offsetof(b.shift), unsafe.Offsetof(b.constant), unsafe.Offsetof(b.slope),
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -16,15 +17,18 @@ func main() {
 		for _, e := range elements {
 			for _, whole := range []bool{false, true} {
 				for _, squares := range []bool{false, true} {
-					m.forward(e, whole, squares, false)
+					m.forward(e, whole, squares, "")
 				}
+			}
+			if m.bytes == 64 {
+				m.forward(e, true, true, "Masked")
 			}
 			for _, kind := range []string{"", "Stream", "Own"} {
 				m.backward(e, kind)
 			}
 		}
-		m.forward(elements[0], false, false, true)
-		m.forward(elements[0], true, false, true)
+		m.forward(elements[0], false, false, "Keep")
+		m.forward(elements[0], true, false, "Keep")
 		m.read()
 		m.scale()
 	}
@@ -33,11 +37,19 @@ func main() {
 
 // Places in power, forwardState and backwardState of package logprob, in bytes.
 const (
-	scaleAt, scaleLowAt, lowAt   = 0, 64, 128
-	sumAt, weightedAt, squaresAt = 192, 320, 448
-	topAt, referenceAt, limitAt  = 576, 640, 644
-	highAt, totalAt              = 192, 256
-	shiftAt, constantAt, slopeAt = 320, 324, 328
+	scaleAt, restAt              = 0, 64
+	sumAt, weightedAt, squaresAt = 128, 256, 384
+	topAt, limitAt, forwardAt    = 512, 576, 580
+	totalAt                      = 128
+	backwardAt                   = 192
+	constantAt, slopeAt          = 196, 200
+)
+
+// What package logprob calls highest, and what the powers of a block add up to in a lane
+// at most if none of them is above 2^(log2(e) above).
+const (
+	highest = 2 * math.Log2E
+	crowd   = 33
 )
 
 const ahead = 8 << 10 // bytes that a prefetch runs ahead of the loads
@@ -58,24 +70,39 @@ func (m machine) hint(x Op) {
 	}
 }
 
-// forward is named by what it does: with c in two parts (whole), with the sum of
-// squares, and with the powers kept in dst.
-func (m machine) forward(e element, whole, squares, keep bool) {
+// forward is named by what it does: with the rest of c (whole), with the sum of squares,
+// with the powers kept in dst (Keep).
+//
+// With sixteen lanes, it looks at a block's sums and not at its logits: they tell of one
+// that is too large, and of one that is -Inf or NaN, since such a power is a NaN. For
+// rows with masked ids there is another (Masked), that lifts low exponents. Keep needs
+// to know before it overwrites, and eight lanes have no instruction that makes +Inf of
+// large exponents and 0 of low ones: there each logit is looked at, and each exponent
+// lifted. The sums are the same bits.
+func (m machine) forward(e element, whole, squares bool, kind string) {
 	name := "forward" + m.set + e.name
-	if whole {
-		name += "Whole"
+	keep, guarded := kind == "Keep", kind != "" || m.bytes == 32
+	signature, doc := "func(x %s, n int, k *float32) (done int)", "forwardGo"
+	if kind == "Masked" {
+		name += kind
+	} else {
+		if whole {
+			name += "Whole"
+		}
+		if squares {
+			name += "Squares"
+		}
+		name += kind
 	}
-	if squares {
-		name += "Squares"
-	}
-	signature, like := "func(x %s, n int, k *float32) (done int)", "forwardGo"
-	if keep {
-		name += "Keep"
-		signature, like = "func(dst, x %s, n int, k *float32) (done int)", "forwardGo, with e kept in dst,"
+	switch {
+	case keep:
+		signature, doc = "func(dst, x %s, n int, k *float32) (done int)", "forwardGo, with e kept in dst,"
+	case !guarded:
+		doc = "forwardGo, which also stops before a block with a logit that is no number,"
 	}
 	TEXT(name, NOSPLIT, fmt.Sprintf(signature, e.pointer))
 	Pragma("noescape")
-	Doc(name + " is " + like + " for n logits, a multiple of 64.")
+	Doc(name + " is " + doc + " for n logits, a multiple of 64.")
 	var dst Register
 	if keep {
 		dst = Load(Param("dst"), GP64())
@@ -83,7 +110,7 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	x := Load(Param("x"), GP64())
 	n := Load(Param("n"), GP64())
 	k := Load(Param("k"), GP64())
-	done, left := GP64(), GP64()
+	done, left, count := GP64(), GP64(), GP64()
 	XORQ(done, done)
 	sums := []int{sumAt, weightedAt}
 	if squares {
@@ -94,16 +121,22 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 		VMOVUPS(zero, Mem{Base: k, Disp: at})
 		VMOVUPS(zero, Mem{Base: k, Disp: at + m.bytes})
 	}
-	reference := m.broadcast(Mem{Base: k, Disp: referenceAt})
 	top := m.vec()
-	VMOVAPS(reference, top)
+	if guarded {
+		VMOVUPS(Mem{Base: k, Disp: topAt}, top)
+	}
 	spare := 3
 	if squares {
 		spare = 1
 	}
-	p := m.power(k, whole, spare)
+	p := m.power(k, Mem{Base: k, Disp: forwardAt}, whole, spare)
+	var low Op
+	if guarded {
+		low = m.keep(global(m.name("low")))
+	}
+	var upper Op // mask of a float32's upper half
 	if e.name == "BF16" {
-		p.high = m.keep(global("high"))
+		upper = m.keep(global("high"))
 	}
 	accs := make([][]VecVirtual, len(sums))
 	for s := range accs {
@@ -112,7 +145,7 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 		}
 	}
 	// see takes the largest logit; a NaN leaves top as it is.
-	see := func(v VecVirtual) { VMAXPS(top, v, top) }
+	see := func(v Op) { VMAXPS(top, v, top) }
 	at := func(x Register, i int) Mem { return Mem{Base: x, Disp: i * m.lanes() * e.bytes} }
 	check := func() {
 		Comment("A block with a logit above the limit is not counted.")
@@ -128,6 +161,22 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 		TESTL(any, any)
 		JNZ(LabelRef("stop"))
 	}
+	// look finds the largest of the logits from x on, left of them.
+	look := func(x, left Register, tops []VecVirtual) {
+		for _, v := range tops {
+			VMOVAPS(top, v)
+		}
+		Label("look")
+		for i, v := range tops {
+			VMAXPS(v, m.load(e, at(x, i)), v) // a NaN leaves v as it is
+		}
+		ADDQ(U32(len(tops)*m.lanes()*e.bytes), x)
+		SUBQ(U8(len(tops)*m.lanes()), left)
+		JNZ(LabelRef("look"))
+		for _, v := range tops {
+			see(v)
+		}
+	}
 
 	Label("block")
 	TESTQ(n, n)
@@ -137,25 +186,15 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	CMOVQLT(n, left)
 	SUBQ(left, n)
 	ADDQ(left, done)
+	if !guarded {
+		MOVQ(left, count)
+	}
 	if keep {
 		Comment("Nothing is overwritten before the limit is known to hold.")
-		ahead, count := GP64(), GP64()
+		ahead := GP64()
 		MOVQ(x, ahead)
 		MOVQ(left, count)
-		tops := accs[0] // not in use yet
-		for _, v := range tops {
-			VMOVAPS(top, v)
-		}
-		Label("look")
-		for i, v := range tops {
-			VMAXPS(v, m.load(e, at(ahead, i)), v) // a NaN leaves v as it is
-		}
-		ADDQ(U32(m.turn()*e.bytes), ahead)
-		SUBQ(U8(m.turn()), count)
-		JNZ(LabelRef("look"))
-		for _, v := range tops {
-			see(v)
-		}
+		look(ahead, count, accs[0]) // not in use yet
 		check()
 	}
 
@@ -178,20 +217,22 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 				VMOVUPS(at(x, i), odd)
 				VPSLLD(U8(16), odd, v)
 				if m.bytes == 64 {
-					VPANDD(p.high, odd, odd)
+					VPANDD(upper, odd, odd)
 				} else {
-					VPAND(p.high, odd, odd)
+					VPAND(upper, odd, odd)
 				}
 			}
 		}
 		for _, v := range d {
-			if !keep {
+			if guarded && !keep {
 				see(v)
 			}
-			VSUBPS(reference, v, v)
+			p.exponent(v)
 		}
-		for _, v := range d {
-			p.clampLow(v)
+		if guarded {
+			for _, v := range d {
+				p.clampLow(low, v)
+			}
 		}
 		for i, y := range p.exp(d...) {
 			if keep {
@@ -210,15 +251,30 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	}
 	SUBQ(U8(m.turn()), left)
 	JNZ(LabelRef("turn"))
-	if !keep {
+	if guarded && !keep {
 		check()
 	}
-	for s, acc := range accs {
+	for _, acc := range accs {
 		for step := m.accs / 2; step > 0; step /= 2 {
 			for i := range step {
 				VADDPS(acc[i+step], acc[i], acc[i])
 			}
 		}
+	}
+	// unless jumps where a lane's sum of powers has bits above those of limit, as those of
+	// a NaN are, or that of e u is a NaN: of a power that is 0 because u is -Inf.
+	unless := func(limit, to string) {
+		large, unordered := K(), K()
+		VPCMPUD(U8(6), global(limit), accs[0][0], large)
+		VCMPPS(U8(3), accs[1][0], accs[1][0], unordered)
+		KORTESTW(large, unordered)
+		JNZ(LabelRef(to))
+	}
+	if !guarded {
+		unless("crowd", "crowded")
+		Label("fold")
+	}
+	for s, acc := range accs {
 		high := m.high(acc[0])
 		for h, part := range []Op{m.low(acc[0]), high} {
 			at := Mem{Base: k, Disp: sums[s] + h*m.bytes}
@@ -230,6 +286,25 @@ func (m machine) forward(e element, whole, squares, keep bool) {
 	}
 	JMP(LabelRef("block"))
 
+	if !guarded {
+		Label("crowded")
+		Comment("One is too large, or not a number, or many are large.")
+		bytes := GP64()
+		MOVQ(count, bytes)
+		if e.bytes == 2 {
+			SHLQ(U8(1), bytes)
+		} else {
+			SHLQ(U8(2), bytes)
+		}
+		ahead := GP64()
+		MOVQ(x, ahead)
+		SUBQ(bytes, ahead)
+		VMOVUPS(Mem{Base: k, Disp: topAt}, top)
+		look(ahead, count, []VecVirtual{m.vec(), m.vec(), m.vec(), m.vec()})
+		check()
+		unless("largest", "stop")
+		JMP(LabelRef("fold"))
+	}
 	Label("stop")
 	VMOVUPS(top, Mem{Base: k, Disp: topAt})
 	MOVQ(U32(m.block), left)
@@ -250,7 +325,7 @@ func (m machine) backward(e element, kind string) {
 	TEXT(name, NOSPLIT, fmt.Sprintf("func(dst, x %s, n int, k *float32)", e.pointer))
 	Pragma("noescape")
 	if own {
-		Doc(name + " is backwardGo without total for n logits, a multiple of 64, none of them above k.high.")
+		Doc(name + " is backwardGo without total for n logits, a multiple of 64, none of them above the row's lse.")
 	} else {
 		Doc(name + " is backwardGo for n logits, a multiple of 64.")
 	}
@@ -258,17 +333,17 @@ func (m machine) backward(e element, kind string) {
 	x := Load(Param("x"), GP64())
 	n := Load(Param("n"), GP64())
 	k := Load(Param("k"), GP64())
-	reference := m.broadcast(Mem{Base: k, Disp: shiftAt})
 	a, b := m.broadcast(Mem{Base: k, Disp: constantAt}), m.broadcast(Mem{Base: k, Disp: slopeAt})
 	spare := 3
 	if own {
 		spare = 5
 	}
-	p := m.power(k, false, spare)
+	p := m.power(k, Mem{Base: k, Disp: backwardAt}, false, spare)
+	low := m.keep(global(m.name("low")))
 	var high Op
 	var sums []VecVirtual
 	if !own {
-		high = m.keep(Mem{Base: k, Disp: highAt})
+		high = m.keep(global("highest"))
 		sums = []VecVirtual{m.zero(), m.zero()}
 	}
 
@@ -279,10 +354,10 @@ func (m machine) backward(e element, kind string) {
 		at := func(x Register, i int) Mem { return Mem{Base: x, Disp: (from + i) * m.lanes() * e.bytes} }
 		for i := range d {
 			d[i] = m.load(e, at(x, i))
-			VSUBPS(reference, d[i], d[i])
+			p.exponent(d[i])
 		}
 		for _, v := range d {
-			p.clampLow(v)
+			p.clampLow(low, v)
 			if !own {
 				m.clampHigh(high, v)
 			}
