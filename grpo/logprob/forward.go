@@ -119,12 +119,8 @@ func sum[E Element](s *scan, p *Partial, x []E, squares bool) {
 
 // total adds the lanes, in pairs.
 func (k *forwardState) total(temperature float64, squares bool) Partial {
-	tree := func(v *[16]float64) float64 {
-		a := (v[0] + v[8]) + (v[4] + v[12])
-		b := (v[1] + v[9]) + (v[5] + v[13])
-		c := (v[2] + v[10]) + (v[6] + v[14])
-		d := (v[3] + v[11]) + (v[7] + v[15])
-		return (a + c) + (b + d)
+	tree := func(v *[8]float64) float64 {
+		return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
 	}
 	p := Partial{Max: k.reference.at / temperature, Sum: tree(&k.sum)}
 	if p.Sum == 0 { // masked ids alone, or as good as that

@@ -63,7 +63,7 @@ const highest = 2 * math.Log2E
 // forwardState is what the forward kernels read and write.
 type forwardState struct {
 	power
-	sum, weighted, squares [16]float64 // of e, e u and e^2 with e the powers; their totals count
+	sum, weighted, squares [8]float64  // of e, e u and e^2 with e the powers; their totals count
 	top                    [16]float32 // where a kernel stopped: its maximum is the largest logit so far
 	limit, shift           float32     // a kernel stops at a logit above limit
 
@@ -132,7 +132,7 @@ func (p *power) plainPower() (factor, most float64) {
 // forwardGo adds a block's sums to k until a block has a logit above k.limit, and
 // returns how many elements it has counted.
 func forwardGo(x []float32, k *forwardState, squares bool) (done int) {
-	k.sum, k.weighted, k.squares = [16]float64{}, [16]float64{}, [16]float64{}
+	k.sum, k.weighted, k.squares = [8]float64{}, [8]float64{}, [8]float64{}
 	for done < len(x) {
 		block := x[done:min(done+goBlock, len(x))]
 		if !blockGo(block, k, squares) {

@@ -12,7 +12,7 @@ type machine struct {
 	bytes    int // in a register
 	accs     int // accumulators of each sum, and registers in one turn of the loop
 	together int // registers whose powers are made side by side
-	block    int // elements between two foldings into float64
+	block    int // elements in one sum of each lane
 	powers
 }
 

@@ -38,8 +38,8 @@ func main() {
 // Places in power, forwardState and backwardState of package logprob, in bytes.
 const (
 	scaleAt, restAt              = 0, 64
-	sumAt, weightedAt, squaresAt = 128, 256, 384
-	topAt, limitAt, forwardAt    = 512, 576, 580
+	sumAt, weightedAt, squaresAt = 128, 192, 256
+	topAt, limitAt, forwardAt    = 320, 384, 388
 	totalAt                      = 128
 	backwardAt                   = 192
 	constantAt, slopeAt          = 196, 200
@@ -119,7 +119,6 @@ func (m machine) forward(e element, whole, squares bool, kind string) {
 	zero := m.zero()
 	for _, at := range sums {
 		VMOVUPS(zero, Mem{Base: k, Disp: at})
-		VMOVUPS(zero, Mem{Base: k, Disp: at + m.bytes})
 	}
 	top := m.vec()
 	if guarded {
@@ -129,14 +128,21 @@ func (m machine) forward(e element, whole, squares bool, kind string) {
 	if squares {
 		spare = 1
 	}
-	p := m.power(k, Mem{Base: k, Disp: forwardAt}, whole, spare)
+	p := m.power(k, Mem{Base: k, Disp: forwardAt}, spare)
+	keepable := m.keep
+	if squares { // even thirty-two registers are not enough
+		keepable = func(c Mem) Op { return c }
+	}
+	if whole {
+		p.rest = keepable(Mem{Base: k, Disp: restAt})
+	}
 	var low Op
 	if guarded {
-		low = m.keep(global(m.name("low")))
+		low = keepable(global(m.name("low")))
 	}
 	var upper Op // mask of a float32's upper half
 	if e.name == "BF16" {
-		upper = m.keep(global("high"))
+		upper = keepable(global("high"))
 	}
 	accs := make([][]VecVirtual, len(sums))
 	for s := range accs {
@@ -275,14 +281,11 @@ func (m machine) forward(e element, whole, squares bool, kind string) {
 		Label("fold")
 	}
 	for s, acc := range accs {
-		high := m.high(acc[0])
-		for h, part := range []Op{m.low(acc[0]), high} {
-			at := Mem{Base: k, Disp: sums[s] + h*m.bytes}
-			wide := m.vec()
-			VCVTPS2PD(part, wide)
-			VADDPD(at, wide, wide)
-			VMOVUPD(wide, at)
-		}
+		half, wide, at := m.high(acc[0]), m.vec(), Mem{Base: k, Disp: sums[s]}
+		VADDPS(m.low(acc[0]), half, half)
+		VCVTPS2PD(half, wide)
+		VADDPD(at, wide, wide)
+		VMOVUPD(wide, at)
 	}
 	JMP(LabelRef("block"))
 
@@ -338,7 +341,7 @@ func (m machine) backward(e element, kind string) {
 	if own {
 		spare = 5
 	}
-	p := m.power(k, Mem{Base: k, Disp: backwardAt}, false, spare)
+	p := m.power(k, Mem{Base: k, Disp: backwardAt}, spare)
 	low := m.keep(global(m.name("low")))
 	var high Op
 	var sums []VecVirtual

@@ -81,7 +81,7 @@ type power struct {
 
 // power reads the constants; spare of them get a register even where there are sixteen,
 // those that are used most.
-func (m machine) power(state Register, shift Mem, whole bool, spare int) power {
+func (m machine) power(state Register, shift Mem, spare int) power {
 	p := power{machine: m, scale: m.vec(), shift: m.broadcast(shift)}
 	VMOVUPS(Mem{Base: state, Disp: scaleAt}, p.scale)
 	keep := func(c Mem) Op {
@@ -98,9 +98,6 @@ func (m machine) power(state Register, shift Mem, whole bool, spare int) power {
 	}
 	for i := range m.polynomial {
 		p.c = append(p.c, keep(global(m.powers.name(fmt.Sprint("c", len(m.polynomial)-i)))))
-	}
-	if whole {
-		p.rest = keep(Mem{Base: state, Disp: restAt})
 	}
 	return p
 }
