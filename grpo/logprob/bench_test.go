@@ -154,3 +154,57 @@ func parallel(n int, x Logits[float32], f func(row []float32)) {
 	work(0)
 	wait.Wait()
 }
+
+// BenchmarkKernels runs the kernels over 32,768 logits that stay in the second-level
+// cache, so that memory has no say. They take turns; medians are reported, in nanoseconds
+// a logit.
+//
+//	go test ./grpo/logprob -run xxx -bench Kernels -benchtime 1000x
+func BenchmarkKernels(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	x := benchLogits[float32](1, callElements, rng).Data
+	bf := benchLogits[BFloat16](1, callElements, rng).Data
+	hf := benchLogits[Float16](1, callElements, rng).Data
+	dst := make([]float32, len(x))
+	for i := len(simd.Tiers()) - 1; i >= 0; i-- {
+		b.Run(simd.Tier(i).String(), func(b *testing.B) {
+			tier := simd.Tier(i)
+			var s scan
+			s.begin(1)
+			s.forward.setReference(18, 1)
+			masked := s.forward
+			masked.masked = true
+			s.backward.shift, s.backward.reference = s.backward.shiftTo(20)
+			s.backward.constant = -1
+			turns := []struct {
+				name string
+				run  func() int
+			}{
+				{"forward", func() int { return forwardKernel(tier, x, &s.forward, false) }},
+				{"forward-masked", func() int { return forwardKernel(tier, x, &masked, false) }},
+				{"forward-squares", func() int { return forwardKernel(tier, x, &s.forward, true) }},
+				{"forward-bfloat16", func() int { return forwardKernel(tier, bf, &s.forward, false) }},
+				{"forward-float16", func() int { return forwardKernel(tier, hf, &s.forward, false) }},
+				{"forward-keep", func() int { return keepKernel(tier, dst, x, &s.forward) }},
+				{"scale", func() int { scaleKernel(tier, dst, 1); return len(dst) }},
+				{"backward", func() int { backwardKernel(tier, dst, x, true, &s.backward); return len(dst) }},
+			}
+			times := make([][]float64, len(turns))
+			for range b.N {
+				for i, turn := range turns {
+					turn.run()
+					start := time.Now()
+					if turn.run() != len(x) {
+						b.Fatal(turn.name + " stopped")
+					}
+					times[i] = append(times[i], float64(time.Since(start))/float64(len(x)))
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			for i, turn := range turns {
+				slices.Sort(times[i])
+				b.ReportMetric(times[i][len(times[i])/2], turn.name+"-ns")
+			}
+		})
+	}
+}
