@@ -72,28 +72,11 @@ func begins[E Element](k *forwardState, temperature float64, x []E) {
 	k.setReference(first, temperature)
 }
 
-// goOn prepares for the block at which a kernel has stopped: the largest logit so far
-// becomes the reference if it is above the limit.
-func (k *forwardState) goOn(temperature float64) {
-	top := k.top[0]
-	for _, v := range k.top[1:] {
-		top = max(top, v)
-	}
-	if top > k.limit {
-		k.setReference(top, temperature)
-	} else {
-		k.masked = true
-	}
-}
-
-// infinite says that a logit is +Inf.
-func (k *forwardState) infinite() bool { return math.IsInf(k.reference.at, 1) }
-
 // sum adds the logits x to p.
 func sum[E Element](s *scan, p *Partial, x []E, squares bool) {
 	k := &s.forward
 	var buffer [pad]E
-	for done := 0; done < len(x) && !k.infinite(); {
+	for done := 0; done < len(x) && !k.spoilt; {
 		n := min(len(x)-done, callElements)
 		block := x[done : done+n]
 		if n >= pad {
@@ -109,10 +92,10 @@ func sum[E Element](s *scan, p *Partial, x []E, squares bool) {
 		done += counted
 		p.Merge(k.total(s.temperature, squares))
 		if counted < len(block) {
-			k.goOn(s.temperature)
+			goOn(k, s.temperature, block[counted:])
 		}
 	}
-	if k.infinite() {
+	if k.spoilt {
 		p.Sum = math.NaN()
 	}
 }

@@ -47,12 +47,13 @@ func sumKeep(s *scan, p *Partial, dst, x []float32) {
 	k := &s.forward
 	s.segments.count = 0
 	var buffer [pad]float32
-	for done := 0; done < len(x) && !k.infinite(); {
+	for done := 0; done < len(x) && !k.spoilt; {
 		n := min(len(x)-done, callElements)
 		from, to := x[done:done+n], dst[done:done+n]
 		if n >= pad {
 			from, to = from[:n&^(pad-1)], to[:n&^(pad-1)]
 		} else { // the end of the row
+			k.masked = true
 			for i := copy(buffer[:], from); i < pad; i++ {
 				buffer[i] = float32(math.Inf(-1))
 			}
@@ -63,7 +64,7 @@ func sumKeep(s *scan, p *Partial, dst, x []float32) {
 		if counted < len(from) {
 			done += counted
 			s.segments.add(dst, done, k.reference.at, s.temperature)
-			k.goOn(s.temperature)
+			goOn(k, s.temperature, from[counted:])
 			continue
 		}
 		if n < pad {
@@ -72,7 +73,7 @@ func sumKeep(s *scan, p *Partial, dst, x []float32) {
 		}
 		done += counted
 	}
-	if k.infinite() {
+	if k.spoilt {
 		p.Sum = math.NaN()
 		return
 	}

@@ -52,10 +52,10 @@ func (p *power) shiftTo(x float64) (shift float32, r reference) {
 	return shift, reference{-float64(shift) / scale, false}
 }
 
-// above is how many nats a logit may be above the reference. The entropy is a difference
-// of numbers of that size. With AVX-512 the sum of 32 powers is looked at, and only where
-// that is above 33 a block's logits: 33 has to be below exp(above).
-const above = 3.5
+// above is how many nats a logit may be above the reference, in plain Go and with AVX2.
+// The entropy is a difference of numbers of that size. With AVX-512 the sum of 32 powers
+// may be 33, so that one of them may be 3.5 nats above it.
+const above = 2
 
 // highest is the largest u of a backward pass, two nats.
 const highest = 2 * math.Log2E
@@ -63,19 +63,39 @@ const highest = 2 * math.Log2E
 // forwardState is what the forward kernels read and write.
 type forwardState struct {
 	power
-	sum, weighted, squares [8]float64  // of e, e u and e^2 with e the powers; their totals count
-	top                    [16]float32 // where a kernel stopped: its maximum is the largest logit so far
-	limit, shift           float32     // a kernel stops at a logit above limit
+	sum, weighted, squares [8]float64 // of e, e u and e^2 with e the powers; their totals count
+	shift, limit           float32    // where each logit is looked at, a kernel stops at one above limit
+	saved                  [goBlock]float32
 
 	reference reference
-	masked    bool // there are logits of -Inf, or none that is a number
+	largest   float32 // logit when the reference was made
+	masked    bool    // there are logits of -Inf, or none that is a number
+	spoilt    bool    // there is a NaN, or +Inf
 }
 
 // setReference makes m the reference, or a number next to it.
 func (k *forwardState) setReference(m float32, temperature float64) {
 	k.shift, k.reference = k.shiftTo(float64(m))
 	k.limit = m + float32(above*temperature)
-	fill(&k.top, m) // a kernel with eight lanes leaves the others
+	k.largest, k.spoilt = m, math.IsInf(float64(m), 1)
+}
+
+// goOn prepares for x, before the first block of which a kernel has stopped.
+func goOn[E Element](k *forwardState, temperature float64, x []E) {
+	top := k.largest
+	for _, v := range x[:min(len(x), goBlock)] {
+		if v := decode(v); v > top {
+			top = v
+		}
+	}
+	switch {
+	case top > k.largest:
+		k.setReference(top, temperature)
+	case !k.masked:
+		k.masked = true
+	default:
+		k.spoilt = true
+	}
 }
 
 // backwardState is what the backward kernels read and write.
@@ -87,7 +107,8 @@ type backwardState struct {
 	reference reference
 }
 
-// A kernel works on multiples of pad elements; goBlock is what plain Go takes at once.
+// A kernel works on multiples of pad elements; goBlock is what plain Go takes at once,
+// and at least what a kernel does.
 const pad, goBlock = 64, 512
 
 // plain is the table of plain Go: 2^(k/1024), less k at the place where its index is
@@ -136,13 +157,6 @@ func forwardGo(x []float32, k *forwardState, squares bool) (done int) {
 	for done < len(x) {
 		block := x[done:min(done+goBlock, len(x))]
 		if !blockGo(block, k, squares) {
-			top := k.top[0]
-			for _, v := range x[:done+len(block)] {
-				if v > top {
-					top = v
-				}
-			}
-			fill(&k.top, top)
 			return done
 		}
 		done += len(block)

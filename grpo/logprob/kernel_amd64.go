@@ -21,6 +21,8 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 	switch x := any(x).(type) {
 	case []float32:
 		switch {
+		case wide && k.masked && squares:
+			return forwardAVX512F32MaskedSquares(&x[0], n, first)
 		case wide && k.masked:
 			return forwardAVX512F32Masked(&x[0], n, first)
 		case wide && whole && squares:
@@ -42,6 +44,8 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 	case []BFloat16:
 		p := (*uint16)(&x[0])
 		switch {
+		case wide && k.masked && squares:
+			return forwardAVX512BF16MaskedSquares(p, n, first)
 		case wide && k.masked:
 			return forwardAVX512BF16Masked(p, n, first)
 		case wide && whole && squares:
@@ -63,6 +67,8 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 	case []Float16:
 		p := (*uint16)(&x[0])
 		switch {
+		case wide && k.masked && squares:
+			return forwardAVX512F16MaskedSquares(p, n, first)
 		case wide && k.masked:
 			return forwardAVX512F16Masked(p, n, first)
 		case wide && whole && squares:
@@ -93,6 +99,8 @@ func keepKernel(tier simd.Tier, dst, x []float32, k *forwardState) int {
 	n, first := len(x), &k.scale[0]
 	wide, whole := tier == simd.AVX512, k.hasRest()
 	switch {
+	case wide && k.masked:
+		return forwardAVX512F32MaskedKeep(&dst[0], &x[0], n, first)
 	case wide && whole:
 		return forwardAVX512F32WholeKeep(&dst[0], &x[0], n, first)
 	case wide:

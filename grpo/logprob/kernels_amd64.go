@@ -4,30 +4,35 @@
 
 package logprob
 
-// forwardAVX512F32 is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
+// forwardAVX512F32 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32(x *float32, n int, k *float32) (done int)
 
-// forwardAVX512F32Squares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX512F32Squares(x *float32, n int, k *float32) (done int)
-
-// forwardAVX512F32Whole is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
+// forwardAVX512F32Whole is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32Whole(x *float32, n int, k *float32) (done int)
-
-// forwardAVX512F32WholeSquares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX512F32WholeSquares(x *float32, n int, k *float32) (done int)
 
 // forwardAVX512F32Masked is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32Masked(x *float32, n int, k *float32) (done int)
+
+// forwardAVX512F32Squares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32Squares(x *float32, n int, k *float32) (done int)
+
+// forwardAVX512F32WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32WholeSquares(x *float32, n int, k *float32) (done int)
+
+// forwardAVX512F32MaskedSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32MaskedSquares(x *float32, n int, k *float32) (done int)
 
 // backwardAVX512F32 is backwardGo for n logits, a multiple of 64.
 //
@@ -44,30 +49,35 @@ func backwardAVX512F32Stream(dst *float32, x *float32, n int, k *float32)
 //go:noescape
 func backwardAVX512F32Own(dst *float32, x *float32, n int, k *float32)
 
-// forwardAVX512BF16 is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
+// forwardAVX512BF16 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512BF16(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX512BF16Squares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX512BF16Squares(x *uint16, n int, k *float32) (done int)
-
-// forwardAVX512BF16Whole is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
+// forwardAVX512BF16Whole is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512BF16Whole(x *uint16, n int, k *float32) (done int)
-
-// forwardAVX512BF16WholeSquares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX512BF16WholeSquares(x *uint16, n int, k *float32) (done int)
 
 // forwardAVX512BF16Masked is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512BF16Masked(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512BF16Squares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512BF16Squares(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512BF16WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512BF16WholeSquares(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512BF16MaskedSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512BF16MaskedSquares(x *uint16, n int, k *float32) (done int)
 
 // backwardAVX512BF16 is backwardGo for n logits, a multiple of 64.
 //
@@ -84,30 +94,35 @@ func backwardAVX512BF16Stream(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX512BF16Own(dst *uint16, x *uint16, n int, k *float32)
 
-// forwardAVX512F16 is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
+// forwardAVX512F16 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F16(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX512F16Squares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX512F16Squares(x *uint16, n int, k *float32) (done int)
-
-// forwardAVX512F16Whole is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
+// forwardAVX512F16Whole is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F16Whole(x *uint16, n int, k *float32) (done int)
-
-// forwardAVX512F16WholeSquares is forwardGo, which also stops before a block with a logit that is no number, for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX512F16WholeSquares(x *uint16, n int, k *float32) (done int)
 
 // forwardAVX512F16Masked is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F16Masked(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512F16Squares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F16Squares(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512F16WholeSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F16WholeSquares(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX512F16MaskedSquares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F16MaskedSquares(x *uint16, n int, k *float32) (done int)
 
 // backwardAVX512F16 is backwardGo for n logits, a multiple of 64.
 //
@@ -124,15 +139,20 @@ func backwardAVX512F16Stream(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX512F16Own(dst *uint16, x *uint16, n int, k *float32)
 
-// forwardAVX512F32Keep is forwardGo, with e kept in dst, for n logits, a multiple of 64.
+// forwardAVX512F32Keep is keepGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32Keep(dst *float32, x *float32, n int, k *float32) (done int)
 
-// forwardAVX512F32WholeKeep is forwardGo, with e kept in dst, for n logits, a multiple of 64.
+// forwardAVX512F32WholeKeep is keepGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX512F32WholeKeep(dst *float32, x *float32, n int, k *float32) (done int)
+
+// forwardAVX512F32MaskedKeep is keepGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX512F32MaskedKeep(dst *float32, x *float32, n int, k *float32) (done int)
 
 // readAVX512 adds n numbers, a multiple of 64, as fast as memory gives them: a ceiling for benchmarks.
 //
@@ -149,15 +169,15 @@ func scaleAVX512(x *float32, n int, factor float32)
 //go:noescape
 func forwardAVX2F32(x *float32, n int, k *float32) (done int)
 
-// forwardAVX2F32Squares is forwardGo for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX2F32Squares(x *float32, n int, k *float32) (done int)
-
 // forwardAVX2F32Whole is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX2F32Whole(x *float32, n int, k *float32) (done int)
+
+// forwardAVX2F32Squares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2F32Squares(x *float32, n int, k *float32) (done int)
 
 // forwardAVX2F32WholeSquares is forwardGo for n logits, a multiple of 64.
 //
@@ -184,15 +204,15 @@ func backwardAVX2F32Own(dst *float32, x *float32, n int, k *float32)
 //go:noescape
 func forwardAVX2BF16(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX2BF16Squares is forwardGo for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX2BF16Squares(x *uint16, n int, k *float32) (done int)
-
 // forwardAVX2BF16Whole is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX2BF16Whole(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX2BF16Squares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2BF16Squares(x *uint16, n int, k *float32) (done int)
 
 // forwardAVX2BF16WholeSquares is forwardGo for n logits, a multiple of 64.
 //
@@ -219,15 +239,15 @@ func backwardAVX2BF16Own(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func forwardAVX2F16(x *uint16, n int, k *float32) (done int)
 
-// forwardAVX2F16Squares is forwardGo for n logits, a multiple of 64.
-//
-//go:noescape
-func forwardAVX2F16Squares(x *uint16, n int, k *float32) (done int)
-
 // forwardAVX2F16Whole is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX2F16Whole(x *uint16, n int, k *float32) (done int)
+
+// forwardAVX2F16Squares is forwardGo for n logits, a multiple of 64.
+//
+//go:noescape
+func forwardAVX2F16Squares(x *uint16, n int, k *float32) (done int)
 
 // forwardAVX2F16WholeSquares is forwardGo for n logits, a multiple of 64.
 //
@@ -249,12 +269,12 @@ func backwardAVX2F16Stream(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX2F16Own(dst *uint16, x *uint16, n int, k *float32)
 
-// forwardAVX2F32Keep is forwardGo, with e kept in dst, for n logits, a multiple of 64.
+// forwardAVX2F32Keep is keepGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX2F32Keep(dst *float32, x *float32, n int, k *float32) (done int)
 
-// forwardAVX2F32WholeKeep is forwardGo, with e kept in dst, for n logits, a multiple of 64.
+// forwardAVX2F32WholeKeep is keepGo for n logits, a multiple of 64.
 //
 //go:noescape
 func forwardAVX2F32WholeKeep(dst *float32, x *float32, n int, k *float32) (done int)

@@ -96,9 +96,9 @@ func TestGradientIsDerivative(t *testing.T) {
 // The assembly reads these structs by place.
 func TestPlaces(t *testing.T) {
 	var f forwardState
-	require.Equal(t, []uintptr{0, 64, 128, 192, 256, 320, 384, 388}, []uintptr{
+	require.Equal(t, []uintptr{0, 64, 128, 192, 256, 320, 324, 328}, []uintptr{
 		unsafe.Offsetof(f.scale), unsafe.Offsetof(f.rest), unsafe.Offsetof(f.sum), unsafe.Offsetof(f.weighted),
-		unsafe.Offsetof(f.squares), unsafe.Offsetof(f.top), unsafe.Offsetof(f.limit), unsafe.Offsetof(f.shift),
+		unsafe.Offsetof(f.squares), unsafe.Offsetof(f.shift), unsafe.Offsetof(f.limit), unsafe.Offsetof(f.saved),
 	})
 	var b backwardState
 	require.Equal(t, []uintptr{0, 64, 128, 192, 196, 200}, []uintptr{

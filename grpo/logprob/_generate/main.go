@@ -15,20 +15,22 @@ func main() {
 	constants()
 	for _, m := range []machine{avx512, avx2} {
 		for _, e := range elements {
-			for _, whole := range []bool{false, true} {
-				for _, squares := range []bool{false, true} {
-					m.forward(e, whole, squares, "")
+			for _, squares := range []bool{false, true} {
+				m.forward(e, kind{squares: squares})
+				m.forward(e, kind{squares: squares, whole: true})
+				if m.bytes == 64 {
+					m.forward(e, kind{squares: squares, whole: true, masked: true})
 				}
 			}
-			if m.bytes == 64 {
-				m.forward(e, true, true, "Masked")
-			}
-			for _, kind := range []string{"", "Stream", "Own"} {
-				m.backward(e, kind)
+			for _, how := range []string{"", "Stream", "Own"} {
+				m.backward(e, how)
 			}
 		}
-		m.forward(elements[0], false, false, "Keep")
-		m.forward(elements[0], true, false, "Keep")
+		m.forward(elements[0], kind{keep: true})
+		m.forward(elements[0], kind{keep: true, whole: true})
+		if m.bytes == 64 {
+			m.forward(elements[0], kind{keep: true, whole: true, masked: true})
+		}
 		m.read()
 		m.scale()
 	}
@@ -37,16 +39,15 @@ func main() {
 
 // Places in power, forwardState and backwardState of package logprob, in bytes.
 const (
-	scaleAt, restAt              = 0, 64
-	sumAt, weightedAt, squaresAt = 128, 192, 256
-	topAt, limitAt, forwardAt    = 320, 384, 388
-	totalAt                      = 128
-	backwardAt                   = 192
-	constantAt, slopeAt          = 196, 200
+	scaleAt, restAt                 = 0, 64
+	sumAt, weightedAt, squaresAt    = 128, 192, 256
+	forwardAt, limitAt, savedAt     = 320, 324, 328
+	totalAt                         = 128
+	backwardAt, constantAt, slopeAt = 192, 196, 200
 )
 
-// What package logprob calls highest, and what the powers of a block add up to in a lane
-// at most if none of them is above 2^(log2(e) above).
+// highest is what package logprob calls so. crowd is what the powers of a block add up
+// to in a lane at most if the reference is the largest of its logits, and a little more.
 const (
 	highest = 2 * math.Log2E
 	crowd   = 33
@@ -70,118 +71,77 @@ func (m machine) hint(x Op) {
 	}
 }
 
-// forward is named by what it does: with the rest of c (whole), with the sum of squares,
-// with the powers kept in dst (Keep).
-//
-// With sixteen lanes, it looks at a block's sums and not at its logits: they tell of one
-// that is too large, and of one that is -Inf or NaN, since such a power is a NaN. For
-// rows with masked ids there is another (Masked), that lifts low exponents. Keep needs
-// to know before it overwrites, and eight lanes have no instruction that makes +Inf of
-// large exponents and 0 of low ones: there each logit is looked at, and each exponent
-// lifted. The sums are the same bits.
-func (m machine) forward(e element, whole, squares bool, kind string) {
-	name := "forward" + m.set + e.name
-	keep, guarded := kind == "Keep", kind != "" || m.bytes == 32
-	signature, doc := "func(x %s, n int, k *float32) (done int)", "forwardGo"
-	if kind == "Masked" {
-		name += kind
-	} else {
-		if whole {
-			name += "Whole"
+// A kind of forward is with the sum of squares, with the rest of c (whole), for rows with
+// masked ids, with the powers kept in dst; and named by that.
+type kind struct{ squares, whole, masked, keep bool }
+
+func (k kind) String() (name string) {
+	for _, part := range []struct {
+		is   bool
+		name string
+	}{{k.masked, "Masked"}, {k.whole && !k.masked, "Whole"}, {k.squares, "Squares"}, {k.keep, "Keep"}} {
+		if part.is {
+			name += part.name
 		}
-		if squares {
-			name += "Squares"
-		}
-		name += kind
 	}
-	switch {
-	case keep:
-		signature, doc = "func(dst, x %s, n int, k *float32) (done int)", "forwardGo, with e kept in dst,"
-	case !guarded:
-		doc = "forwardGo, which also stops before a block with a logit that is no number,"
+	return name
+}
+
+// forward stops before a block with a logit far above the reference.
+//
+// With sixteen lanes it does not look for one: the block's sums tell. They also tell of
+// a logit that is no number, and of one that is -Inf, which makes a NaN of e u; a masked
+// kernel lifts that exponent, and is else the same. With eight lanes there is no
+// instruction that makes +Inf of high exponents and 0 of low ones: there each logit is
+// looked at and each low exponent lifted.
+func (m machine) forward(e element, of kind) {
+	name, eight := fmt.Sprint("forward", m.set, e.name, of), m.bytes == 32
+	signature, doc := "func(x %s, n int, k *float32) (done int)", "forwardGo"
+	if of.keep {
+		signature, doc = "func(dst, x %s, n int, k *float32) (done int)", "keepGo"
 	}
 	TEXT(name, NOSPLIT, fmt.Sprintf(signature, e.pointer))
 	Pragma("noescape")
 	Doc(name + " is " + doc + " for n logits, a multiple of 64.")
-	var dst Register
-	if keep {
-		dst = Load(Param("dst"), GP64())
+	var dst, saved Register
+	if of.keep {
+		dst, saved = Load(Param("dst"), GP64()), GP64()
 	}
 	x := Load(Param("x"), GP64())
 	n := Load(Param("n"), GP64())
 	k := Load(Param("k"), GP64())
-	done, left, count := GP64(), GP64(), GP64()
+	done, left := GP64(), GP64()
 	XORQ(done, done)
 	sums := []int{sumAt, weightedAt}
-	if squares {
+	if of.squares {
 		sums = append(sums, squaresAt)
 	}
 	zero := m.zero()
 	for _, at := range sums {
 		VMOVUPS(zero, Mem{Base: k, Disp: at})
 	}
-	top := m.vec()
-	if guarded {
-		VMOVUPS(Mem{Base: k, Disp: topAt}, top)
-	}
-	spare := 3
-	if squares {
-		spare = 1
+	spare, keep := 3, m.keep
+	if of.squares { // even thirty-two registers are not enough
+		spare, keep = 1, func(c Mem) Op { return c }
 	}
 	p := m.power(k, Mem{Base: k, Disp: forwardAt}, spare)
-	keepable := m.keep
-	if squares { // even thirty-two registers are not enough
-		keepable = func(c Mem) Op { return c }
+	if of.whole {
+		p.rest = keep(Mem{Base: k, Disp: restAt})
 	}
-	if whole {
-		p.rest = keepable(Mem{Base: k, Disp: restAt})
+	var low, upper Op // upper is the mask of a float32's upper half
+	if eight || of.masked {
+		low = keep(global(m.name("low")))
 	}
-	var low Op
-	if guarded {
-		low = keepable(global(m.name("low")))
-	}
-	var upper Op // mask of a float32's upper half
 	if e.name == "BF16" {
-		upper = keepable(global("high"))
+		upper = keep(global("high"))
+	}
+	var top VecVirtual
+	if eight {
+		top = m.broadcast(Mem{Base: k, Disp: limitAt})
 	}
 	accs := make([][]VecVirtual, len(sums))
 	for s := range accs {
-		for range m.accs {
-			accs[s] = append(accs[s], m.vec())
-		}
-	}
-	// see takes the largest logit; a NaN leaves top as it is.
-	see := func(v Op) { VMAXPS(top, v, top) }
-	at := func(x Register, i int) Mem { return Mem{Base: x, Disp: i * m.lanes() * e.bytes} }
-	check := func() {
-		Comment("A block with a logit above the limit is not counted.")
-		limit, any := m.broadcast(Mem{Base: k, Disp: limitAt}), GP32()
-		if m.bytes == 64 {
-			mask := K()
-			VCMPPS(U8(0x1e), limit, top, mask)
-			KMOVW(mask, any)
-		} else {
-			VCMPPS(U8(0x1e), limit, top, limit)
-			VMOVMSKPS(limit, any)
-		}
-		TESTL(any, any)
-		JNZ(LabelRef("stop"))
-	}
-	// look finds the largest of the logits from x on, left of them.
-	look := func(x, left Register, tops []VecVirtual) {
-		for _, v := range tops {
-			VMOVAPS(top, v)
-		}
-		Label("look")
-		for i, v := range tops {
-			VMAXPS(v, m.load(e, at(x, i)), v) // a NaN leaves v as it is
-		}
-		ADDQ(U32(len(tops)*m.lanes()*e.bytes), x)
-		SUBQ(U8(len(tops)*m.lanes()), left)
-		JNZ(LabelRef("look"))
-		for _, v := range tops {
-			see(v)
-		}
+		accs[s] = m.vecs(m.accs)
 	}
 
 	Label("block")
@@ -192,18 +152,9 @@ func (m machine) forward(e element, whole, squares bool, kind string) {
 	CMOVQLT(n, left)
 	SUBQ(left, n)
 	ADDQ(left, done)
-	if !guarded {
-		MOVQ(left, count)
+	if of.keep {
+		LEAQ(Mem{Base: k, Disp: savedAt}, saved)
 	}
-	if keep {
-		Comment("Nothing is overwritten before the limit is known to hold.")
-		ahead := GP64()
-		MOVQ(x, ahead)
-		MOVQ(left, count)
-		look(ahead, count, accs[0]) // not in use yet
-		check()
-	}
-
 	for _, acc := range accs {
 		for _, v := range acc {
 			m.clear(v)
@@ -212,54 +163,55 @@ func (m machine) forward(e element, whole, squares bool, kind string) {
 	Label("turn")
 	prefetch(m.hint, x, m.turn()*e.bytes)
 	for from := 0; from < m.accs; from += m.together {
-		d := m.vecs(m.together)
-		for i, v := range d {
-			i += from
+		at := func(x Register, i int) Mem { return Mem{Base: x, Disp: (from + i) * m.lanes() * e.bytes} }
+		u := m.vecs(m.together)
+		for i, v := range u {
 			switch {
 			case e.name != "BF16":
-				d[i-from] = m.load(e, at(x, i))
+				u[i] = m.load(e, at(x, i))
 			case i%2 == 0: // one register holds two: those at even places, then those at odd ones
-				odd := d[i-from+1]
+				odd := u[i+1]
 				VMOVUPS(at(x, i), odd)
 				VPSLLD(U8(16), odd, v)
-				if m.bytes == 64 {
-					VPANDD(upper, odd, odd)
-				} else {
+				if eight {
 					VPAND(upper, odd, odd)
+				} else {
+					VPANDD(upper, odd, odd)
 				}
 			}
 		}
-		for _, v := range d {
-			if guarded && !keep {
-				see(v)
+		for i, v := range u {
+			if of.keep {
+				VMOVUPS(v, at(saved, i))
+			}
+			if eight {
+				VMAXPS(top, v, top) // a NaN leaves top as it is
 			}
 			p.exponent(v)
 		}
-		if guarded {
-			for _, v := range d {
+		if low != nil {
+			for _, v := range u {
 				p.clampLow(low, v)
 			}
 		}
-		for i, y := range p.exp(d...) {
-			if keep {
-				VMOVUPS(y, at(dst, from+i))
+		for i, y := range p.exp(u...) {
+			if of.keep {
+				VMOVUPS(y, at(dst, i))
 			}
 			VADDPS(y, accs[0][from+i], accs[0][from+i])
-			VFMADD231PS(d[i], y, accs[1][from+i])
-			if squares {
+			VFMADD231PS(u[i], y, accs[1][from+i])
+			if of.squares {
 				VFMADD231PS(y, y, accs[2][from+i])
 			}
 		}
 	}
 	ADDQ(U32(m.turn()*e.bytes), x)
-	if keep {
+	if of.keep {
 		ADDQ(U32(m.turn()*e.bytes), dst)
+		ADDQ(U32(m.turn()*e.bytes), saved)
 	}
 	SUBQ(U8(m.turn()), left)
 	JNZ(LabelRef("turn"))
-	if guarded && !keep {
-		check()
-	}
 	for _, acc := range accs {
 		for step := m.accs / 2; step > 0; step /= 2 {
 			for i := range step {
@@ -267,19 +219,19 @@ func (m machine) forward(e element, whole, squares bool, kind string) {
 			}
 		}
 	}
-	// unless jumps where a lane's sum of powers has bits above those of limit, as those of
-	// a NaN are, or that of e u is a NaN: of a power that is 0 because u is -Inf.
-	unless := func(limit, to string) {
+	if eight {
+		limit, any := m.broadcast(Mem{Base: k, Disp: limitAt}), GP32()
+		VCMPPS(U8(0x1e), limit, top, limit)
+		VMOVMSKPS(limit, any)
+		TESTL(any, any)
+	} else {
+		Comment("The bits of -Inf and of a NaN are above those of any sum.")
 		large, unordered := K(), K()
-		VPCMPUD(U8(6), global(limit), accs[0][0], large)
+		VPCMPUD(U8(6), global("crowd"), accs[0][0], large)
 		VCMPPS(U8(3), accs[1][0], accs[1][0], unordered)
 		KORTESTW(large, unordered)
-		JNZ(LabelRef(to))
 	}
-	if !guarded {
-		unless("crowd", "crowded")
-		Label("fold")
-	}
+	JNZ(LabelRef("stop"))
 	for s, acc := range accs {
 		half, wide, at := m.high(acc[0]), m.vec(), Mem{Base: k, Disp: sums[s]}
 		VADDPS(m.low(acc[0]), half, half)
@@ -289,27 +241,23 @@ func (m machine) forward(e element, whole, squares bool, kind string) {
 	}
 	JMP(LabelRef("block"))
 
-	if !guarded {
-		Label("crowded")
-		Comment("One is too large, or not a number, or many are large.")
-		bytes := GP64()
-		MOVQ(count, bytes)
-		if e.bytes == 2 {
-			SHLQ(U8(1), bytes)
-		} else {
-			SHLQ(U8(2), bytes)
-		}
-		ahead := GP64()
-		MOVQ(x, ahead)
-		SUBQ(bytes, ahead)
-		VMOVUPS(Mem{Base: k, Disp: topAt}, top)
-		look(ahead, count, []VecVirtual{m.vec(), m.vec(), m.vec(), m.vec()})
-		check()
-		unless("largest", "stop")
-		JMP(LabelRef("fold"))
-	}
 	Label("stop")
-	VMOVUPS(top, Mem{Base: k, Disp: topAt})
+	if of.keep {
+		Comment("dst may be x, and the logits of this block are still wanted.")
+		v := m.vec()
+		Label("back")
+		for i := m.accs - 1; i >= 0; i-- {
+			at := -(m.accs - i) * m.bytes
+			VMOVUPS(Mem{Base: saved, Disp: at}, v)
+			VMOVUPS(v, Mem{Base: dst, Disp: at})
+		}
+		SUBQ(U32(m.accs*m.bytes), dst)
+		SUBQ(U32(m.accs*m.bytes), saved)
+		start := GP64()
+		LEAQ(Mem{Base: k, Disp: savedAt}, start)
+		CMPQ(saved, start)
+		JNE(LabelRef("back"))
+	}
 	MOVQ(U32(m.block), left)
 	DECQ(done)
 	NEGQ(left)
@@ -322,9 +270,9 @@ func (m machine) forward(e element, whole, squares bool, kind string) {
 
 // backward comes as it is, past the caches (Stream), and for a row that has just been
 // read by a forward pass (Own), whose powers are known to be at most 1 and to sum to 1.
-func (m machine) backward(e element, kind string) {
-	name := "backward" + m.set + e.name + kind
-	own := kind == "Own"
+func (m machine) backward(e element, how string) {
+	name := "backward" + m.set + e.name + how
+	own := how == "Own"
 	TEXT(name, NOSPLIT, fmt.Sprintf("func(dst, x %s, n int, k *float32)", e.pointer))
 	Pragma("noescape")
 	if own {
@@ -371,7 +319,7 @@ func (m machine) backward(e element, kind string) {
 			}
 			VFMADD213PS(a, b, d[i])
 			VMULPS(y, d[i], d[i])
-			m.store(e, d[i], at(dst, i), kind == "Stream")
+			m.store(e, d[i], at(dst, i), how == "Stream")
 		}
 	}
 	ADDQ(U32(m.turn()*e.bytes), x)
@@ -382,7 +330,7 @@ func (m machine) backward(e element, kind string) {
 		VADDPS(sums[1], sums[0], sums[0])
 		VMOVUPS(sums[0], Mem{Base: k, Disp: totalAt})
 	}
-	if kind == "Stream" {
+	if how == "Stream" {
 		SFENCE()
 	}
 	VZEROUPPER()
