@@ -9,7 +9,7 @@ type segment struct {
 }
 
 // segments are those of a row. Few rows have more than three: each begins where a
-// logit is more than two nats above all before it.
+// logit is far above all before it.
 type segments struct {
 	list  [16]segment
 	count int

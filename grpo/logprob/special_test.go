@@ -109,9 +109,9 @@ func testSpecial[E Element](t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, -inf, rows.LogProbs[1])
-		require.Equal(t, -5., rows.LSE[1])
-		require.Zero(t, rows.Entropies[1])
-		require.Equal(t, 1., rows.SumSquares[1])
+		require.InDelta(t, -5, rows.LSE[1], 1e-7) // the reference is a number next to -5
+		require.InDelta(t, 0, rows.Entropies[1], 1e-7)
+		require.InDelta(t, 1, rows.SumSquares[1], 2e-7)
 		require.Zero(t, decode(dst.Row(1)[1]), "a masked logit is not a variable")
 		require.InDelta(t, -1, decode(dst.Row(1)[2]), 3e-7)
 	}

@@ -120,9 +120,9 @@ func (m machine) forward(e element, of kind) {
 	for _, at := range sums {
 		VMOVUPS(zero, Mem{Base: k, Disp: at})
 	}
-	spare, keep := 3, m.keep
+	spare, keep := 2, m.keep
 	if of.squares { // even thirty-two registers are not enough
-		spare, keep = 1, func(c Mem) Op { return c }
+		spare, keep = 0, func(c Mem) Op { return c }
 	}
 	p := m.power(k, Mem{Base: k, Disp: forwardAt}, spare)
 	if of.whole {

@@ -18,7 +18,8 @@ type powers struct {
 }
 
 // newPowers takes coefficients for |f| <= 2^-bits/2, minimax for the relative error of
-// the power, and rounded to float32. A power is exactly 1 at 0, and exactly 0 at low.
+// the power, and rounded to float32. 2^0 is exactly 1, and what is lifted to low is
+// exactly 0.
 func newPowers(bits int, low float32, added bool, polynomial ...uint32) powers {
 	p := powers{bits: bits, low: low, polynomial: polynomial}
 	for k := range uint32(1 << bits) {
