@@ -63,9 +63,9 @@ const highest = 2 * math.Log2E
 // forwardState is what the forward kernels read and write.
 type forwardState struct {
 	power
-	sum, weighted, squares [8]float64 // of e, e u and e^2 with e the powers; their totals count
-	shift, limit           float32    // where each logit is looked at, a kernel stops at one above limit
-	saved                  [goBlock]float32
+	sum, weighted, squares [8]float64       // of e, e u and e^2 with e the powers; their totals count
+	shift, limit           float32          // where each logit is looked at, a kernel stops at one above limit
+	saved                  [goBlock]float32 // logits of a block, which keepKernel puts back where it stops
 
 	reference reference
 	largest   float32 // logit when the reference was made

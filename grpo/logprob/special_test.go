@@ -117,6 +117,54 @@ func testSpecial[E Element](t *testing.T) {
 	}
 }
 
+// The reference is one of the logits that count, however many before it are masked, in
+// a row and in a support.
+func TestMaskedBeginning(t *testing.T) {
+	forEachTier(t, func(t *testing.T) {
+		const vocab, masked = 2 * goBlock, goBlock + 100
+		x := Logits[float32]{Data: make([]float32, vocab), Rows: 1, Vocab: vocab}
+		support := &Support{Offsets: []int64{0, vocab}}
+		for i := range x.Data {
+			x.Data[i] = -200
+			if i < masked {
+				x.Data[i] = float32(-inf)
+			}
+			support.IDs = append(support.IDs, int32(i))
+		}
+		for _, o := range []Options{{}, {Support: support}} {
+			rows := outputs(1)
+			require.NoError(t, Forward(rows, x, []int32{vocab - 1}, o))
+			require.InEpsilon(t, -200+math.Log(vocab-masked), rows.LSE[0], 4e-7)
+			require.InEpsilon(t, math.Log(vocab-masked), rows.Entropies[0], 4e-7)
+		}
+	})
+}
+
+// A logit so large that the kernels' exponent overflows has its gradient too, in place
+// and apart: all of the probability, less what the target takes.
+func TestExtremeGradient(t *testing.T) {
+	forEachTier(t, func(t *testing.T) {
+		const vocab, large, other = 200, 100, 3
+		x := Logits[float32]{Data: make([]float32, vocab), Rows: 1, Vocab: vocab}
+		for i := range x.Data {
+			x.Data[i] = -math.MaxFloat32
+		}
+		x.Data[large] = math.MaxFloat32
+		g := Gradient[float32]{LogProbs: []float32{1}}
+		for _, target := range []int32{large, other} {
+			want := make([]float32, vocab)
+			want[large]--
+			want[target]++
+			rows, back, both := outputs(1), x.clone(), x.clone()
+			require.NoError(t, Forward(rows, x, []int32{target}, Options{}))
+			require.NoError(t, Backward(back, back, []int32{target}, rows, g, Options{}))
+			require.Equal(t, want, back.Data)
+			require.NoError(t, ForwardBackward(Rows[float32]{}, both, both, []int32{target}, g, Options{}))
+			require.Equal(t, want, both.Data)
+		}
+	})
+}
+
 // The largest finite numbers are numbers.
 func TestExtremeLogits(t *testing.T) {
 	forEachTier(t, func(t *testing.T) {
@@ -213,6 +261,12 @@ func TestForeignLSE(t *testing.T) {
 		x.Row(2)[7] = float32(nan)
 		require.ErrorAs(t, Backward(x.clone(), x, targets, rows, g, Options{}), &bad)
 		require.Equal(t, "Logits", bad.Field)
+
+		// Powers of 2^506: 2^-6, and so a sum of 1, if the exponent's 9 bits wrapped.
+		ties := Logits[float32]{Data: make([]float32, 64), Rows: 1, Vocab: 64}
+		low := Rows[float32]{LSE: []float64{-506 * math.Ln2}}
+		require.ErrorAs(t, Backward(ties.clone(), ties, targets[:1], low, Gradient[float32]{LogProbs: []float32{1}}, Options{}), &bad)
+		require.Equal(t, "LSE", bad.Field)
 	})
 }
 
