@@ -162,6 +162,32 @@ func clipLosses(s *Pair, counts *held, loss, dloss, ratio, side, advantage []flo
 	return n
 }
 
+func clipGradient32(dst []float32, s *Pair, counts *held, ratio, side, slope []float64, advantage *float64, b *Bounds, f *Factors, bad *[8]float32) int {
+	n := whole(len(dst))
+	switch {
+	case n == 0 || simd.Chosen < simd.AVX512:
+		return 0
+	case slope != nil:
+		clipGradientSum32AVX512(&dst[0], &s[0][0], &counts[0], &ratio[0], &side[0], &slope[0], advantage, &b.Low, &f.Share, &bad[0], n)
+	default:
+		clipGradient32AVX512(&dst[0], &s[0][0], &counts[0], &ratio[0], &side[0], advantage, &b.Low, &f.Share, &bad[0], n)
+	}
+	return n
+}
+
+func clipGradient64(dst []float64, s *Pair, counts *held, ratio, side, slope []float64, advantage *float64, b *Bounds, f *Factors, bad *[8]float64) int {
+	n := whole(len(dst))
+	switch {
+	case n == 0 || simd.Chosen < simd.AVX512:
+		return 0
+	case slope != nil:
+		clipGradientSum64AVX512(&dst[0], &s[0][0], &counts[0], &ratio[0], &side[0], &slope[0], advantage, &b.Low, &f.Share, &bad[0], n)
+	default:
+		clipGradient64AVX512(&dst[0], &s[0][0], &counts[0], &ratio[0], &side[0], advantage, &b.Low, &f.Share, &bad[0], n)
+	}
+	return n
+}
+
 func narrow32(dst []float32, dloss, slope []float64, f *Factors, bad *[8]float32) int {
 	n := whole(len(dst))
 	switch wide := simd.Chosen == simd.AVX512; {

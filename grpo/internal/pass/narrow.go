@@ -28,6 +28,10 @@ func Narrow[F Float](dst []F, dloss, slope []float64, f Factors) (finite bool) {
 		slope = slope[n:]
 	}
 	narrowTwin(dst[n:], dloss[n:], slope, &f, &bad)
+	return allZero(&bad)
+}
+
+func allZero[F Float](bad *[8]F) bool {
 	sum := F(0)
 	for _, x := range bad {
 		sum += x

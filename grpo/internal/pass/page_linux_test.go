@@ -64,6 +64,10 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 				Estimate(b[0], b[1], b[2])
 				ClipLosses(&p, &c, b[0], b[1], b[2], b[3], b[4], Bounds{})
 				Losses(&p, &c, b[0], b[1], b[2], b[3], b[4])
+				spare := [...][]float64{b[3], b[4], b[5]}
+				ClipGradient(g[0], &p, &c, b[0], b[1], nil, 1, Bounds{}, Factors{}, spare)
+				ClipGradient(g[0], &p, &c, b[0], b[1], b[2], 1, Bounds{}, Factors{}, spare)
+				ClipGradient(b[5], &p, &c, b[0], b[1], nil, 1, Bounds{}, Factors{}, [...][]float64{b[2], b[3], b[4]})
 				Narrow(g[0], b[0], nil, Factors{})
 				Narrow(g[0], b[0], b[1], Factors{})
 				Narrow(b[2], b[0], nil, Factors{})

@@ -29,6 +29,26 @@ func k364AVX512(value *float64, slope *float64, other *float64, lp *float64, sum
 //go:noescape
 func clipLossesAVX512(sums *float64, counts *uint64, loss *float64, dloss *float64, ratio *float64, side *float64, advantage *float64, bounds *float64, n int)
 
+// clipGradientSum32AVX512 is clipTwin, addTwin, heldTwin and narrowTwin, n a multiple of 8.
+//
+//go:noescape
+func clipGradientSum32AVX512(dst *float32, sums *float64, counts *uint64, ratio *float64, side *float64, slope *float64, advantage *float64, bounds *float64, f *float64, bad *float32, n int)
+
+// clipGradient32AVX512 is clipTwin, addTwin, heldTwin and narrowTwin, n a multiple of 8.
+//
+//go:noescape
+func clipGradient32AVX512(dst *float32, sums *float64, counts *uint64, ratio *float64, side *float64, advantage *float64, bounds *float64, f *float64, bad *float32, n int)
+
+// clipGradientSum64AVX512 is clipTwin, addTwin, heldTwin and narrowTwin, n a multiple of 8.
+//
+//go:noescape
+func clipGradientSum64AVX512(dst *float64, sums *float64, counts *uint64, ratio *float64, side *float64, slope *float64, advantage *float64, bounds *float64, f *float64, bad *float64, n int)
+
+// clipGradient64AVX512 is clipTwin, addTwin, heldTwin and narrowTwin, n a multiple of 8.
+//
+//go:noescape
+func clipGradient64AVX512(dst *float64, sums *float64, counts *uint64, ratio *float64, side *float64, advantage *float64, bounds *float64, f *float64, bad *float64, n int)
+
 // subtract32AVX512 is subtractTwin, n a multiple of 8.
 //
 //go:noescape

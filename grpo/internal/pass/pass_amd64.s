@@ -772,53 +772,50 @@ TEXT ·clipLossesAVX512(SB), NOSPLIT, $0-72
 	MOVQ         counts+8(FP), R10
 	VXORPD       Z5, Z5, Z5
 	VMOVUPD      c1<>+0(SB), Z6
-	VMOVUPD      c20<>+0(SB), Z7
-	VMOVUPD      c30<>+0(SB), Z8
+	VMOVUPD      c10<>+0(SB), Z7
 	MOVQ         n+64(FP), CX
-	VMOVUPD      (R9), Z9
-	VMOVUPD      64(R9), Z10
-	VMOVUPD      (R10), Z11
+	VMOVUPD      (R9), Z8
+	VMOVUPD      64(R9), Z9
+	VMOVUPD      (R10), Z10
 	XORQ         AX, AX
 
 vector0:
-	VMOVUPD   (R8)(AX*8), Z12
-	VMOVUPD   (SI)(AX*8), Z13
-	VCMPPD    $0x1e, Z3, Z12, K1
-	VCMPPD    $0x0c, Z3, Z12, K2
+	VMOVUPD   (R8)(AX*8), Z11
+	VMOVUPD   (SI)(AX*8), Z12
+	VCMPPD    $0x1e, Z3, Z11, K1
+	VCMPPD    $0x0c, Z3, Z11, K2
 	VBLENDMPD Z1, Z2, K1, Z14
-	VBLENDMPD Z4, Z0, K1, Z15
+	VBLENDMPD Z4, Z0, K1, Z13
 
 	// The data last, or NaN would be lost.
-	VMINPD Z13, Z14, Z16
-	VMAXPD Z16, Z15, Z16
-	VCMPPD $0x00, Z13, Z16, K2, K1
+	VMINPD Z12, Z14, Z15
+	VMAXPD Z15, Z13, Z15
+	VCMPPD $0x00, Z12, Z15, K2, K1
 
 	// -(y a) - 0 is -y a, with its sign where it is 0.
-	VFNMSUB213PD Z3, Z12, Z16
-	VMOVAPD.Z    Z16, K2, Z16
-	VMOVAPD.Z    Z16, K1, Z13
-	VMOVUPD      Z16, (DX)(AX*8)
-	VMOVUPD      Z13, (BX)(AX*8)
-	VADDPD       Z16, Z9, Z9
-	VADDPD       Z13, Z10, Z10
-	VMOVUPD      (DI)(AX*8), Z16
-	VMULPD       Z16, Z12, Z17
-	VCMPPD       $0x00, Z13, Z5, K1
-	VCMPPD       $0x0c, Z5, Z17, K1, K1
-
-	// Sixteen times the class: the signs of side and advantage.
-	VPSRLQ     $0x3a, Z16, Z16
-	VPSRLQ     $0x3b, Z12, Z12
-	VPTERNLOGQ $0xe4, Z7, Z12, Z16
-	VPANDQ     Z8, Z16, Z16
-	VPSLLVQ    Z16, Z6, Z16
-	VPADDQ     Z16, Z11, K1, Z11
-	ADDQ       $0x08, AX
-	CMPQ       AX, CX
-	JL         vector0
-	VMOVUPD    Z9, (R9)
-	VMOVUPD    Z10, 64(R9)
-	VMOVUPD    Z11, (R10)
+	VFNMSUB213PD.Z Z3, Z11, K2, Z15
+	VMOVAPD.Z      Z15, K1, Z12
+	VMOVUPD        Z15, (DX)(AX*8)
+	VMOVUPD        Z12, (BX)(AX*8)
+	VADDPD         Z15, Z8, Z8
+	VADDPD         Z12, Z9, Z9
+	VMOVUPD        (DI)(AX*8), Z15
+	VPSRLQ         $0x3b, Z11, Z16
+	VPANDQ         Z7, Z16, Z16
+	VPSLLVQ        Z16, Z6, Z16
+	VPSLLQ         $0x20, Z16, Z17
+	VMULPD         Z15, Z11, Z11
+	VCMPPD         $0x00, Z12, Z5, K1
+	VCMPPD         $0x0c, Z5, Z11, K1, K1
+	VPSRAQ         $0x3f, Z15, Z15
+	VPTERNLOGQ     $0xca, Z16, Z17, Z15
+	VPADDQ         Z15, Z10, K1, Z10
+	ADDQ           $0x08, AX
+	CMPQ           AX, CX
+	JL             vector0
+	VMOVUPD        Z8, (R9)
+	VMOVUPD        Z9, 64(R9)
+	VMOVUPD        Z10, (R10)
 	VZEROUPPER
 	RET
 
@@ -842,25 +839,313 @@ DATA c1<>+48(SB)/8, $0x0000000000000001
 DATA c1<>+56(SB)/8, $0x0000000000000001
 GLOBL c1<>(SB), RODATA|NOPTR, $64
 
-DATA c20<>+0(SB)/8, $0x0000000000000020
-DATA c20<>+8(SB)/8, $0x0000000000000020
-DATA c20<>+16(SB)/8, $0x0000000000000020
-DATA c20<>+24(SB)/8, $0x0000000000000020
-DATA c20<>+32(SB)/8, $0x0000000000000020
-DATA c20<>+40(SB)/8, $0x0000000000000020
-DATA c20<>+48(SB)/8, $0x0000000000000020
-DATA c20<>+56(SB)/8, $0x0000000000000020
-GLOBL c20<>(SB), RODATA|NOPTR, $64
+DATA c10<>+0(SB)/8, $0x0000000000000010
+DATA c10<>+8(SB)/8, $0x0000000000000010
+DATA c10<>+16(SB)/8, $0x0000000000000010
+DATA c10<>+24(SB)/8, $0x0000000000000010
+DATA c10<>+32(SB)/8, $0x0000000000000010
+DATA c10<>+40(SB)/8, $0x0000000000000010
+DATA c10<>+48(SB)/8, $0x0000000000000010
+DATA c10<>+56(SB)/8, $0x0000000000000010
+GLOBL c10<>(SB), RODATA|NOPTR, $64
 
-DATA c30<>+0(SB)/8, $0x0000000000000030
-DATA c30<>+8(SB)/8, $0x0000000000000030
-DATA c30<>+16(SB)/8, $0x0000000000000030
-DATA c30<>+24(SB)/8, $0x0000000000000030
-DATA c30<>+32(SB)/8, $0x0000000000000030
-DATA c30<>+40(SB)/8, $0x0000000000000030
-DATA c30<>+48(SB)/8, $0x0000000000000030
-DATA c30<>+56(SB)/8, $0x0000000000000030
-GLOBL c30<>(SB), RODATA|NOPTR, $64
+// func clipGradientSum32AVX512(dst *float32, sums *float64, counts *uint64, ratio *float64, side *float64, slope *float64, advantage *float64, bounds *float64, f *float64, bad *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·clipGradientSum32AVX512(SB), NOSPLIT, $0-88
+	MOVQ         ratio+24(FP), DX
+	MOVQ         side+32(FP), BX
+	MOVQ         bounds+56(FP), AX
+	VBROADCASTSD (AX), Z0
+	VBROADCASTSD 8(AX), Z1
+	VBROADCASTSD 16(AX), Z2
+	VXORPD       Z3, Z3, Z3
+	VMOVUPD      cfff0000000000000<>+0(SB), Z4
+	MOVQ         sums+8(FP), SI
+	MOVQ         counts+16(FP), DI
+	VXORPD       Z5, Z5, Z5
+	VMOVUPD      c1<>+0(SB), Z6
+	VMOVUPD      c10<>+0(SB), Z7
+	MOVQ         dst+0(FP), R8
+	MOVQ         f+64(FP), AX
+	MOVQ         bad+72(FP), R9
+	VBROADCASTSD (AX), Z8
+	VBROADCASTSD 8(AX), Z9
+	MOVQ         slope+40(FP), R10
+	MOVQ         advantage+48(FP), AX
+	VBROADCASTSD (AX), Z10
+	VCMPPD       $0x1e, Z3, Z10, K1
+	VCMPPD       $0x0c, Z3, Z10, K2
+	VBLENDMPD    Z1, Z2, K1, Z12
+	VBLENDMPD    Z4, Z0, K1, Z11
+	VPSRLQ       $0x3b, Z10, Z0
+	VPANDQ       Z7, Z0, Z0
+	VPSLLVQ      Z0, Z6, Z0
+	VPSLLQ       $0x20, Z0, Z1
+	MOVQ         n+80(FP), CX
+	VMOVUPD      (SI), Z2
+	VMOVUPD      64(SI), Z4
+	VMOVUPD      (DI), Z6
+	VMOVUPS      (R9), Y7
+	XORQ         AX, AX
+
+vector0:
+	VMOVUPD (DX)(AX*8), Z13
+
+	// The data last, or NaN would be lost.
+	VMINPD Z13, Z12, Z14
+	VMAXPD Z14, Z11, Z14
+	VCMPPD $0x00, Z13, Z14, K2, K1
+
+	// -(y a) - 0 is -y a, with its sign where it is 0.
+	VFNMSUB213PD.Z Z3, Z10, K2, Z14
+	VMOVAPD.Z      Z14, K1, Z13
+	VADDPD         Z14, Z2, Z2
+	VADDPD         Z13, Z4, Z4
+	VMOVUPD        (BX)(AX*8), Z14
+	VMULPD         Z14, Z10, Z15
+	VCMPPD         $0x00, Z13, Z5, K1
+	VCMPPD         $0x0c, Z5, Z15, K1, K1
+	VPSRAQ         $0x3f, Z14, Z14
+	VPTERNLOGQ     $0xca, Z0, Z1, Z14
+	VPADDQ         Z14, Z6, K1, Z6
+	PREFETCHT0     4096(R8)(AX*4)
+	VMULPD         Z13, Z8, Z13
+	VFMADD231PD    (R10)(AX*8), Z9, Z13
+	VCVTPD2PS      Z13, Y13
+	VMOVUPS        Y13, (R8)(AX*4)
+	VSUBPS         Y13, Y13, Y13
+	VORPS          Y13, Y7, Y7
+	ADDQ           $0x08, AX
+	CMPQ           AX, CX
+	JL             vector0
+	VMOVUPD        Z2, (SI)
+	VMOVUPD        Z4, 64(SI)
+	VMOVUPD        Z6, (DI)
+	VMOVUPS        Y7, (R9)
+	VZEROUPPER
+	RET
+
+// func clipGradient32AVX512(dst *float32, sums *float64, counts *uint64, ratio *float64, side *float64, advantage *float64, bounds *float64, f *float64, bad *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·clipGradient32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         ratio+24(FP), DX
+	MOVQ         side+32(FP), BX
+	MOVQ         bounds+48(FP), AX
+	VBROADCASTSD (AX), Z0
+	VBROADCASTSD 8(AX), Z1
+	VBROADCASTSD 16(AX), Z2
+	VXORPD       Z3, Z3, Z3
+	VMOVUPD      cfff0000000000000<>+0(SB), Z4
+	MOVQ         sums+8(FP), SI
+	MOVQ         counts+16(FP), DI
+	VXORPD       Z5, Z5, Z5
+	VMOVUPD      c1<>+0(SB), Z6
+	VMOVUPD      c10<>+0(SB), Z7
+	MOVQ         dst+0(FP), R8
+	MOVQ         f+56(FP), AX
+	MOVQ         bad+64(FP), R9
+	VBROADCASTSD (AX), Z8
+	VBROADCASTSD 8(AX), Z9
+	MOVQ         advantage+40(FP), AX
+	VBROADCASTSD (AX), Z9
+	VCMPPD       $0x1e, Z3, Z9, K1
+	VCMPPD       $0x0c, Z3, Z9, K2
+	VBLENDMPD    Z1, Z2, K1, Z11
+	VBLENDMPD    Z4, Z0, K1, Z10
+	VPSRLQ       $0x3b, Z9, Z0
+	VPANDQ       Z7, Z0, Z0
+	VPSLLVQ      Z0, Z6, Z0
+	VPSLLQ       $0x20, Z0, Z1
+	MOVQ         n+72(FP), CX
+	VMOVUPD      (SI), Z2
+	VMOVUPD      64(SI), Z4
+	VMOVUPD      (DI), Z6
+	VMOVUPS      (R9), Y7
+	XORQ         AX, AX
+
+vector0:
+	VMOVUPD (DX)(AX*8), Z12
+
+	// The data last, or NaN would be lost.
+	VMINPD Z12, Z11, Z13
+	VMAXPD Z13, Z10, Z13
+	VCMPPD $0x00, Z12, Z13, K2, K1
+
+	// -(y a) - 0 is -y a, with its sign where it is 0.
+	VFNMSUB213PD.Z Z3, Z9, K2, Z13
+	VMOVAPD.Z      Z13, K1, Z12
+	VADDPD         Z13, Z2, Z2
+	VADDPD         Z12, Z4, Z4
+	VMOVUPD        (BX)(AX*8), Z13
+	VMULPD         Z13, Z9, Z14
+	VCMPPD         $0x00, Z12, Z5, K1
+	VCMPPD         $0x0c, Z5, Z14, K1, K1
+	VPSRAQ         $0x3f, Z13, Z13
+	VPTERNLOGQ     $0xca, Z0, Z1, Z13
+	VPADDQ         Z13, Z6, K1, Z6
+	PREFETCHT0     4096(R8)(AX*4)
+	VMULPD         Z12, Z8, Z12
+	VCVTPD2PS      Z12, Y12
+	VMOVUPS        Y12, (R8)(AX*4)
+	VSUBPS         Y12, Y12, Y12
+	VORPS          Y12, Y7, Y7
+	ADDQ           $0x08, AX
+	CMPQ           AX, CX
+	JL             vector0
+	VMOVUPD        Z2, (SI)
+	VMOVUPD        Z4, 64(SI)
+	VMOVUPD        Z6, (DI)
+	VMOVUPS        Y7, (R9)
+	VZEROUPPER
+	RET
+
+// func clipGradientSum64AVX512(dst *float64, sums *float64, counts *uint64, ratio *float64, side *float64, slope *float64, advantage *float64, bounds *float64, f *float64, bad *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·clipGradientSum64AVX512(SB), NOSPLIT, $0-88
+	MOVQ         ratio+24(FP), DX
+	MOVQ         side+32(FP), BX
+	MOVQ         bounds+56(FP), AX
+	VBROADCASTSD (AX), Z0
+	VBROADCASTSD 8(AX), Z1
+	VBROADCASTSD 16(AX), Z2
+	VXORPD       Z3, Z3, Z3
+	VMOVUPD      cfff0000000000000<>+0(SB), Z4
+	MOVQ         sums+8(FP), SI
+	MOVQ         counts+16(FP), DI
+	VXORPD       Z5, Z5, Z5
+	VMOVUPD      c1<>+0(SB), Z6
+	VMOVUPD      c10<>+0(SB), Z7
+	MOVQ         dst+0(FP), R8
+	MOVQ         f+64(FP), AX
+	MOVQ         bad+72(FP), R9
+	VBROADCASTSD (AX), Z8
+	VBROADCASTSD 8(AX), Z9
+	MOVQ         slope+40(FP), R10
+	MOVQ         advantage+48(FP), AX
+	VBROADCASTSD (AX), Z10
+	VCMPPD       $0x1e, Z3, Z10, K1
+	VCMPPD       $0x0c, Z3, Z10, K2
+	VBLENDMPD    Z1, Z2, K1, Z12
+	VBLENDMPD    Z4, Z0, K1, Z11
+	VPSRLQ       $0x3b, Z10, Z0
+	VPANDQ       Z7, Z0, Z0
+	VPSLLVQ      Z0, Z6, Z0
+	VPSLLQ       $0x20, Z0, Z1
+	MOVQ         n+80(FP), CX
+	VMOVUPD      (SI), Z2
+	VMOVUPD      64(SI), Z4
+	VMOVUPD      (DI), Z6
+	VMOVUPS      (R9), Z7
+	XORQ         AX, AX
+
+vector0:
+	VMOVUPD (DX)(AX*8), Z13
+
+	// The data last, or NaN would be lost.
+	VMINPD Z13, Z12, Z14
+	VMAXPD Z14, Z11, Z14
+	VCMPPD $0x00, Z13, Z14, K2, K1
+
+	// -(y a) - 0 is -y a, with its sign where it is 0.
+	VFNMSUB213PD.Z Z3, Z10, K2, Z14
+	VMOVAPD.Z      Z14, K1, Z13
+	VADDPD         Z14, Z2, Z2
+	VADDPD         Z13, Z4, Z4
+	VMOVUPD        (BX)(AX*8), Z14
+	VMULPD         Z14, Z10, Z15
+	VCMPPD         $0x00, Z13, Z5, K1
+	VCMPPD         $0x0c, Z5, Z15, K1, K1
+	VPSRAQ         $0x3f, Z14, Z14
+	VPTERNLOGQ     $0xca, Z0, Z1, Z14
+	VPADDQ         Z14, Z6, K1, Z6
+	PREFETCHT0     4096(R8)(AX*8)
+	VMULPD         Z13, Z8, Z13
+	VFMADD231PD    (R10)(AX*8), Z9, Z13
+	VMOVUPD        Z13, (R8)(AX*8)
+	VSUBPD         Z13, Z13, Z13
+	VORPD          Z13, Z7, Z7
+	ADDQ           $0x08, AX
+	CMPQ           AX, CX
+	JL             vector0
+	VMOVUPD        Z2, (SI)
+	VMOVUPD        Z4, 64(SI)
+	VMOVUPD        Z6, (DI)
+	VMOVUPS        Z7, (R9)
+	VZEROUPPER
+	RET
+
+// func clipGradient64AVX512(dst *float64, sums *float64, counts *uint64, ratio *float64, side *float64, advantage *float64, bounds *float64, f *float64, bad *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·clipGradient64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         ratio+24(FP), DX
+	MOVQ         side+32(FP), BX
+	MOVQ         bounds+48(FP), AX
+	VBROADCASTSD (AX), Z0
+	VBROADCASTSD 8(AX), Z1
+	VBROADCASTSD 16(AX), Z2
+	VXORPD       Z3, Z3, Z3
+	VMOVUPD      cfff0000000000000<>+0(SB), Z4
+	MOVQ         sums+8(FP), SI
+	MOVQ         counts+16(FP), DI
+	VXORPD       Z5, Z5, Z5
+	VMOVUPD      c1<>+0(SB), Z6
+	VMOVUPD      c10<>+0(SB), Z7
+	MOVQ         dst+0(FP), R8
+	MOVQ         f+56(FP), AX
+	MOVQ         bad+64(FP), R9
+	VBROADCASTSD (AX), Z8
+	VBROADCASTSD 8(AX), Z9
+	MOVQ         advantage+40(FP), AX
+	VBROADCASTSD (AX), Z9
+	VCMPPD       $0x1e, Z3, Z9, K1
+	VCMPPD       $0x0c, Z3, Z9, K2
+	VBLENDMPD    Z1, Z2, K1, Z11
+	VBLENDMPD    Z4, Z0, K1, Z10
+	VPSRLQ       $0x3b, Z9, Z0
+	VPANDQ       Z7, Z0, Z0
+	VPSLLVQ      Z0, Z6, Z0
+	VPSLLQ       $0x20, Z0, Z1
+	MOVQ         n+72(FP), CX
+	VMOVUPD      (SI), Z2
+	VMOVUPD      64(SI), Z4
+	VMOVUPD      (DI), Z6
+	VMOVUPS      (R9), Z7
+	XORQ         AX, AX
+
+vector0:
+	VMOVUPD (DX)(AX*8), Z12
+
+	// The data last, or NaN would be lost.
+	VMINPD Z12, Z11, Z13
+	VMAXPD Z13, Z10, Z13
+	VCMPPD $0x00, Z12, Z13, K2, K1
+
+	// -(y a) - 0 is -y a, with its sign where it is 0.
+	VFNMSUB213PD.Z Z3, Z9, K2, Z13
+	VMOVAPD.Z      Z13, K1, Z12
+	VADDPD         Z13, Z2, Z2
+	VADDPD         Z12, Z4, Z4
+	VMOVUPD        (BX)(AX*8), Z13
+	VMULPD         Z13, Z9, Z14
+	VCMPPD         $0x00, Z12, Z5, K1
+	VCMPPD         $0x0c, Z5, Z14, K1, K1
+	VPSRAQ         $0x3f, Z13, Z13
+	VPTERNLOGQ     $0xca, Z0, Z1, Z13
+	VPADDQ         Z13, Z6, K1, Z6
+	PREFETCHT0     4096(R8)(AX*8)
+	VMULPD         Z12, Z8, Z12
+	VMOVUPD        Z12, (R8)(AX*8)
+	VSUBPD         Z12, Z12, Z12
+	VORPD          Z12, Z7, Z7
+	ADDQ           $0x08, AX
+	CMPQ           AX, CX
+	JL             vector0
+	VMOVUPD        Z2, (SI)
+	VMOVUPD        Z4, 64(SI)
+	VMOVUPD        Z6, (DI)
+	VMOVUPS        Z7, (R9)
+	VZEROUPPER
+	RET
 
 // func subtract32AVX512(dst *float64, a *float32, b *float32, sum *float64, n int)
 // Requires: AVX, AVX512F
@@ -889,8 +1174,8 @@ vector0:
 // func narrowSum32AVX512(dst *float32, dloss *float64, slope *float64, f *float64, bad *float32, n int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·narrowSum32AVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), DX
-	MOVQ         dloss+8(FP), BX
+	MOVQ         dloss+8(FP), DX
+	MOVQ         dst+0(FP), BX
 	MOVQ         f+24(FP), AX
 	MOVQ         bad+32(FP), SI
 	VBROADCASTSD (AX), Z0
@@ -901,11 +1186,11 @@ TEXT ·narrowSum32AVX512(SB), NOSPLIT, $0-48
 	XORQ         AX, AX
 
 vector0:
-	PREFETCHT0  4096(DX)(AX*4)
-	VMULPD      (BX)(AX*8), Z0, Z3
+	PREFETCHT0  4096(BX)(AX*4)
+	VMULPD      (DX)(AX*8), Z0, Z3
 	VFMADD231PD (DI)(AX*8), Z1, Z3
 	VCVTPD2PS   Z3, Y3
-	VMOVUPS     Y3, (DX)(AX*4)
+	VMOVUPS     Y3, (BX)(AX*4)
 	VSUBPS      Y3, Y3, Y3
 	VORPS       Y3, Y2, Y2
 	ADDQ        $0x08, AX
@@ -918,8 +1203,8 @@ vector0:
 // func narrow32AVX512(dst *float32, dloss *float64, f *float64, bad *float32, n int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·narrow32AVX512(SB), NOSPLIT, $0-40
-	MOVQ         dst+0(FP), DX
-	MOVQ         dloss+8(FP), BX
+	MOVQ         dloss+8(FP), DX
+	MOVQ         dst+0(FP), BX
 	MOVQ         f+16(FP), AX
 	MOVQ         bad+24(FP), SI
 	VBROADCASTSD (AX), Z0
@@ -929,10 +1214,10 @@ TEXT ·narrow32AVX512(SB), NOSPLIT, $0-40
 	XORQ         AX, AX
 
 vector0:
-	PREFETCHT0 4096(DX)(AX*4)
-	VMULPD     (BX)(AX*8), Z0, Z2
+	PREFETCHT0 4096(BX)(AX*4)
+	VMULPD     (DX)(AX*8), Z0, Z2
 	VCVTPD2PS  Z2, Y2
-	VMOVUPS    Y2, (DX)(AX*4)
+	VMOVUPS    Y2, (BX)(AX*4)
 	VSUBPS     Y2, Y2, Y2
 	VORPS      Y2, Y1, Y1
 	ADDQ       $0x08, AX
@@ -968,8 +1253,8 @@ vector0:
 // func narrowSum64AVX512(dst *float64, dloss *float64, slope *float64, f *float64, bad *float64, n int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·narrowSum64AVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), DX
-	MOVQ         dloss+8(FP), BX
+	MOVQ         dloss+8(FP), DX
+	MOVQ         dst+0(FP), BX
 	MOVQ         f+24(FP), AX
 	MOVQ         bad+32(FP), SI
 	VBROADCASTSD (AX), Z0
@@ -980,10 +1265,10 @@ TEXT ·narrowSum64AVX512(SB), NOSPLIT, $0-48
 	XORQ         AX, AX
 
 vector0:
-	PREFETCHT0  4096(DX)(AX*8)
-	VMULPD      (BX)(AX*8), Z0, Z3
+	PREFETCHT0  4096(BX)(AX*8)
+	VMULPD      (DX)(AX*8), Z0, Z3
 	VFMADD231PD (DI)(AX*8), Z1, Z3
-	VMOVUPD     Z3, (DX)(AX*8)
+	VMOVUPD     Z3, (BX)(AX*8)
 	VSUBPD      Z3, Z3, Z3
 	VORPD       Z3, Z2, Z2
 	ADDQ        $0x08, AX
@@ -996,8 +1281,8 @@ vector0:
 // func narrow64AVX512(dst *float64, dloss *float64, f *float64, bad *float64, n int)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·narrow64AVX512(SB), NOSPLIT, $0-40
-	MOVQ         dst+0(FP), DX
-	MOVQ         dloss+8(FP), BX
+	MOVQ         dloss+8(FP), DX
+	MOVQ         dst+0(FP), BX
 	MOVQ         f+16(FP), AX
 	MOVQ         bad+24(FP), SI
 	VBROADCASTSD (AX), Z0
@@ -1007,9 +1292,9 @@ TEXT ·narrow64AVX512(SB), NOSPLIT, $0-40
 	XORQ         AX, AX
 
 vector0:
-	PREFETCHT0 4096(DX)(AX*8)
-	VMULPD     (BX)(AX*8), Z0, Z2
-	VMOVUPD    Z2, (DX)(AX*8)
+	PREFETCHT0 4096(BX)(AX*8)
+	VMULPD     (DX)(AX*8), Z0, Z2
+	VMOVUPD    Z2, (BX)(AX*8)
 	VSUBPD     Z2, Z2, Z2
 	VORPD      Z2, Z1, Z1
 	ADDQ       $0x08, AX
@@ -1101,23 +1386,22 @@ vector0:
 	VMOVUPD   (DI)(AX*8), Z6
 	VCMPPD    $0x1e, Z3, Z6, K1
 	VCMPPD    $0x0c, Z3, Z6, K2
-	VBLENDMPD Z1, Z2, K1, Z7
-	VBLENDMPD Z4, Z0, K1, Z8
+	VBLENDMPD Z1, Z2, K1, Z8
+	VBLENDMPD Z4, Z0, K1, Z7
 
 	// The data last, or NaN would be lost.
-	VMINPD Z5, Z7, Z9
-	VMAXPD Z9, Z8, Z9
+	VMINPD Z5, Z8, Z9
+	VMAXPD Z9, Z7, Z9
 	VCMPPD $0x00, Z5, Z9, K2, K1
 
 	// -(y a) - 0 is -y a, with its sign where it is 0.
-	VFNMSUB213PD Z3, Z6, Z9
-	VMOVAPD.Z    Z9, K2, Z9
-	VMOVAPD.Z    Z9, K1, Z5
-	VMOVUPD      Z9, (DX)(AX*8)
-	VMOVUPD      Z5, (BX)(AX*8)
-	ADDQ         $0x08, AX
-	CMPQ         AX, CX
-	JL           vector0
+	VFNMSUB213PD.Z Z3, Z6, K2, Z9
+	VMOVAPD.Z      Z9, K1, Z5
+	VMOVUPD        Z9, (DX)(AX*8)
+	VMOVUPD        Z5, (BX)(AX*8)
+	ADDQ           $0x08, AX
+	CMPQ           AX, CX
+	JL             vector0
 	VZEROUPPER
 	RET
 
@@ -1233,36 +1517,34 @@ TEXT ·lossesAVX512(SB), NOSPLIT, $0-64
 	MOVQ    counts+8(FP), R10
 	VXORPD  Z0, Z0, Z0
 	VMOVUPD c1<>+0(SB), Z1
-	VMOVUPD c20<>+0(SB), Z2
-	VMOVUPD c30<>+0(SB), Z3
+	VMOVUPD c10<>+0(SB), Z2
 	MOVQ    n+56(FP), CX
-	VMOVUPD (R9), Z4
-	VMOVUPD 64(R9), Z5
-	VMOVUPD (R10), Z6
+	VMOVUPD (R9), Z3
+	VMOVUPD 64(R9), Z4
+	VMOVUPD (R10), Z5
 	XORQ    AX, AX
 
 vector0:
-	VADDPD  (DX)(AX*8), Z4, Z4
-	VADDPD  (BX)(AX*8), Z5, Z5
-	VMOVUPD (DI)(AX*8), Z7
-	VMOVUPD (R8)(AX*8), Z8
-	VMULPD  Z7, Z8, Z9
-	VCMPPD  $0x00, (SI)(AX*8), Z0, K1
-	VCMPPD  $0x0c, Z0, Z9, K1, K1
-
-	// Sixteen times the class: the signs of side and advantage.
-	VPSRLQ     $0x3a, Z7, Z7
-	VPSRLQ     $0x3b, Z8, Z8
-	VPTERNLOGQ $0xe4, Z2, Z8, Z7
-	VPANDQ     Z3, Z7, Z7
-	VPSLLVQ    Z7, Z1, Z7
-	VPADDQ     Z7, Z6, K1, Z6
+	VADDPD     (DX)(AX*8), Z3, Z3
+	VADDPD     (BX)(AX*8), Z4, Z4
+	VMOVUPD    (R8)(AX*8), Z6
+	VMOVUPD    (DI)(AX*8), Z7
+	VPSRLQ     $0x3b, Z6, Z8
+	VPANDQ     Z2, Z8, Z8
+	VPSLLVQ    Z8, Z1, Z8
+	VPSLLQ     $0x20, Z8, Z9
+	VMULPD     Z7, Z6, Z6
+	VCMPPD     $0x00, (SI)(AX*8), Z0, K1
+	VCMPPD     $0x0c, Z0, Z6, K1, K1
+	VPSRAQ     $0x3f, Z7, Z7
+	VPTERNLOGQ $0xca, Z8, Z9, Z7
+	VPADDQ     Z7, Z5, K1, Z5
 	ADDQ       $0x08, AX
 	CMPQ       AX, CX
 	JL         vector0
-	VMOVUPD    Z4, (R9)
-	VMOVUPD    Z5, 64(R9)
-	VMOVUPD    Z6, (R10)
+	VMOVUPD    Z3, (R9)
+	VMOVUPD    Z4, 64(R9)
+	VMOVUPD    Z5, (R10)
 	VZEROUPPER
 	RET
 
@@ -1306,8 +1588,8 @@ vector1:
 // func narrowSum32AVX2(dst *float32, dloss *float64, slope *float64, f *float64, bad *float32, n int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·narrowSum32AVX2(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), DX
-	MOVQ         dloss+8(FP), BX
+	MOVQ         dloss+8(FP), DX
+	MOVQ         dst+0(FP), BX
 	MOVQ         f+24(FP), AX
 	MOVQ         bad+32(FP), SI
 	VBROADCASTSD (AX), Y0
@@ -1318,11 +1600,11 @@ TEXT ·narrowSum32AVX2(SB), NOSPLIT, $0-48
 	XORQ         AX, AX
 
 vector0:
-	PREFETCHT0  4096(DX)(AX*4)
-	VMULPD      (BX)(AX*8), Y0, Y3
+	PREFETCHT0  4096(BX)(AX*4)
+	VMULPD      (DX)(AX*8), Y0, Y3
 	VFMADD231PD (DI)(AX*8), Y1, Y3
 	VCVTPD2PSY  Y3, X3
-	VMOVUPS     X3, (DX)(AX*4)
+	VMOVUPS     X3, (BX)(AX*4)
 	VSUBPS      X3, X3, X3
 	VORPS       X3, X2, X2
 	ADDQ        $0x08, AX
@@ -1333,11 +1615,11 @@ vector0:
 	XORQ        AX, AX
 
 vector1:
-	PREFETCHT0  4112(DX)(AX*4)
-	VMULPD      32(BX)(AX*8), Y0, Y3
+	PREFETCHT0  4112(BX)(AX*4)
+	VMULPD      32(DX)(AX*8), Y0, Y3
 	VFMADD231PD 32(DI)(AX*8), Y1, Y3
 	VCVTPD2PSY  Y3, X3
-	VMOVUPS     X3, 16(DX)(AX*4)
+	VMOVUPS     X3, 16(BX)(AX*4)
 	VSUBPS      X3, X3, X3
 	VORPS       X3, X2, X2
 	ADDQ        $0x08, AX
@@ -1350,8 +1632,8 @@ vector1:
 // func narrow32AVX2(dst *float32, dloss *float64, f *float64, bad *float32, n int)
 // Requires: AVX, MMX+
 TEXT ·narrow32AVX2(SB), NOSPLIT, $0-40
-	MOVQ         dst+0(FP), DX
-	MOVQ         dloss+8(FP), BX
+	MOVQ         dloss+8(FP), DX
+	MOVQ         dst+0(FP), BX
 	MOVQ         f+16(FP), AX
 	MOVQ         bad+24(FP), SI
 	VBROADCASTSD (AX), Y0
@@ -1361,10 +1643,10 @@ TEXT ·narrow32AVX2(SB), NOSPLIT, $0-40
 	XORQ         AX, AX
 
 vector0:
-	PREFETCHT0 4096(DX)(AX*4)
-	VMULPD     (BX)(AX*8), Y0, Y2
+	PREFETCHT0 4096(BX)(AX*4)
+	VMULPD     (DX)(AX*8), Y0, Y2
 	VCVTPD2PSY Y2, X2
-	VMOVUPS    X2, (DX)(AX*4)
+	VMOVUPS    X2, (BX)(AX*4)
 	VSUBPS     X2, X2, X2
 	VORPS      X2, X1, X1
 	ADDQ       $0x08, AX
@@ -1375,10 +1657,10 @@ vector0:
 	XORQ       AX, AX
 
 vector1:
-	PREFETCHT0 4112(DX)(AX*4)
-	VMULPD     32(BX)(AX*8), Y0, Y2
+	PREFETCHT0 4112(BX)(AX*4)
+	VMULPD     32(DX)(AX*8), Y0, Y2
 	VCVTPD2PSY Y2, X2
-	VMOVUPS    X2, 16(DX)(AX*4)
+	VMOVUPS    X2, 16(BX)(AX*4)
 	VSUBPS     X2, X2, X2
 	VORPS      X2, X1, X1
 	ADDQ       $0x08, AX
@@ -1426,8 +1708,8 @@ vector1:
 // func narrowSum64AVX2(dst *float64, dloss *float64, slope *float64, f *float64, bad *float64, n int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·narrowSum64AVX2(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), DX
-	MOVQ         dloss+8(FP), BX
+	MOVQ         dloss+8(FP), DX
+	MOVQ         dst+0(FP), BX
 	MOVQ         f+24(FP), AX
 	MOVQ         bad+32(FP), SI
 	VBROADCASTSD (AX), Y0
@@ -1438,10 +1720,10 @@ TEXT ·narrowSum64AVX2(SB), NOSPLIT, $0-48
 	XORQ         AX, AX
 
 vector0:
-	PREFETCHT0  4096(DX)(AX*8)
-	VMULPD      (BX)(AX*8), Y0, Y3
+	PREFETCHT0  4096(BX)(AX*8)
+	VMULPD      (DX)(AX*8), Y0, Y3
 	VFMADD231PD (DI)(AX*8), Y1, Y3
-	VMOVUPD     Y3, (DX)(AX*8)
+	VMOVUPD     Y3, (BX)(AX*8)
 	VSUBPD      Y3, Y3, Y3
 	VORPD       Y3, Y2, Y2
 	ADDQ        $0x08, AX
@@ -1452,10 +1734,10 @@ vector0:
 	XORQ        AX, AX
 
 vector1:
-	PREFETCHT0  4128(DX)(AX*8)
-	VMULPD      32(BX)(AX*8), Y0, Y3
+	PREFETCHT0  4128(BX)(AX*8)
+	VMULPD      32(DX)(AX*8), Y0, Y3
 	VFMADD231PD 32(DI)(AX*8), Y1, Y3
-	VMOVUPD     Y3, 32(DX)(AX*8)
+	VMOVUPD     Y3, 32(BX)(AX*8)
 	VSUBPD      Y3, Y3, Y3
 	VORPD       Y3, Y2, Y2
 	ADDQ        $0x08, AX
@@ -1468,8 +1750,8 @@ vector1:
 // func narrow64AVX2(dst *float64, dloss *float64, f *float64, bad *float64, n int)
 // Requires: AVX, MMX+
 TEXT ·narrow64AVX2(SB), NOSPLIT, $0-40
-	MOVQ         dst+0(FP), DX
-	MOVQ         dloss+8(FP), BX
+	MOVQ         dloss+8(FP), DX
+	MOVQ         dst+0(FP), BX
 	MOVQ         f+16(FP), AX
 	MOVQ         bad+24(FP), SI
 	VBROADCASTSD (AX), Y0
@@ -1479,9 +1761,9 @@ TEXT ·narrow64AVX2(SB), NOSPLIT, $0-40
 	XORQ         AX, AX
 
 vector0:
-	PREFETCHT0 4096(DX)(AX*8)
-	VMULPD     (BX)(AX*8), Y0, Y2
-	VMOVUPD    Y2, (DX)(AX*8)
+	PREFETCHT0 4096(BX)(AX*8)
+	VMULPD     (DX)(AX*8), Y0, Y2
+	VMOVUPD    Y2, (BX)(AX*8)
 	VSUBPD     Y2, Y2, Y2
 	VORPD      Y2, Y1, Y1
 	ADDQ       $0x08, AX
@@ -1492,9 +1774,9 @@ vector0:
 	XORQ       AX, AX
 
 vector1:
-	PREFETCHT0 4128(DX)(AX*8)
-	VMULPD     32(BX)(AX*8), Y0, Y2
-	VMOVUPD    Y2, 32(DX)(AX*8)
+	PREFETCHT0 4128(BX)(AX*8)
+	VMULPD     32(DX)(AX*8), Y0, Y2
+	VMOVUPD    Y2, 32(BX)(AX*8)
 	VSUBPD     Y2, Y2, Y2
 	VORPD      Y2, Y1, Y1
 	ADDQ       $0x08, AX
@@ -1616,21 +1898,21 @@ vector0:
 	VMOVUPD   (SI)(AX*8), Y5
 	VMOVUPD   (DI)(AX*8), Y6
 	VCMPPD    $0x1e, Y3, Y6, Y7
-	VCMPPD    $0x0c, Y3, Y6, Y8
-	VBLENDVPD Y7, Y1, Y2, Y9
+	VCMPPD    $0x0c, Y3, Y6, Y9
+	VBLENDVPD Y7, Y1, Y2, Y8
 	VBLENDVPD Y7, Y4, Y0, Y7
 
 	// The data last, or NaN would be lost.
-	VMINPD Y5, Y9, Y9
-	VMAXPD Y9, Y7, Y9
-	VCMPPD $0x00, Y5, Y9, Y5
-	VANDPD Y8, Y5, Y5
+	VMINPD Y5, Y8, Y8
+	VMAXPD Y8, Y7, Y8
+	VCMPPD $0x00, Y5, Y8, Y5
+	VANDPD Y9, Y5, Y5
 
 	// -(y a) - 0 is -y a, with its sign where it is 0.
-	VFNMSUB213PD Y3, Y6, Y9
-	VANDPD       Y8, Y9, Y9
-	VANDPD       Y5, Y9, Y5
-	VMOVUPD      Y9, (DX)(AX*8)
+	VFNMSUB213PD Y3, Y6, Y8
+	VANDPD       Y9, Y8, Y8
+	VANDPD       Y5, Y8, Y5
+	VMOVUPD      Y8, (DX)(AX*8)
 	VMOVUPD      Y5, (BX)(AX*8)
 	ADDQ         $0x08, AX
 	CMPQ         AX, CX
@@ -1641,21 +1923,21 @@ vector1:
 	VMOVUPD   32(SI)(AX*8), Y5
 	VMOVUPD   32(DI)(AX*8), Y6
 	VCMPPD    $0x1e, Y3, Y6, Y7
-	VCMPPD    $0x0c, Y3, Y6, Y8
-	VBLENDVPD Y7, Y1, Y2, Y9
+	VCMPPD    $0x0c, Y3, Y6, Y9
+	VBLENDVPD Y7, Y1, Y2, Y8
 	VBLENDVPD Y7, Y4, Y0, Y7
 
 	// The data last, or NaN would be lost.
-	VMINPD Y5, Y9, Y9
-	VMAXPD Y9, Y7, Y9
-	VCMPPD $0x00, Y5, Y9, Y5
-	VANDPD Y8, Y5, Y5
+	VMINPD Y5, Y8, Y8
+	VMAXPD Y8, Y7, Y8
+	VCMPPD $0x00, Y5, Y8, Y5
+	VANDPD Y9, Y5, Y5
 
 	// -(y a) - 0 is -y a, with its sign where it is 0.
-	VFNMSUB213PD Y3, Y6, Y9
-	VANDPD       Y8, Y9, Y9
-	VANDPD       Y5, Y9, Y5
-	VMOVUPD      Y9, 32(DX)(AX*8)
+	VFNMSUB213PD Y3, Y6, Y8
+	VANDPD       Y9, Y8, Y8
+	VANDPD       Y5, Y8, Y5
+	VMOVUPD      Y8, 32(DX)(AX*8)
 	VMOVUPD      Y5, 32(BX)(AX*8)
 	ADDQ         $0x08, AX
 	CMPQ         AX, CX
@@ -1877,70 +2159,61 @@ TEXT ·lossesAVX2(SB), NOSPLIT, $0-64
 	MOVQ    counts+8(FP), R10
 	VXORPD  Y0, Y0, Y0
 	VMOVUPD c1<>+0(SB), Y1
-	VMOVUPD c20<>+0(SB), Y2
-	VMOVUPD c30<>+0(SB), Y3
+	VMOVUPD c10<>+0(SB), Y2
 	MOVQ    n+56(FP), CX
-	VMOVUPD (R9), Y4
-	VMOVUPD 64(R9), Y5
-	VMOVUPD (R10), Y6
+	VMOVUPD (R9), Y3
+	VMOVUPD 64(R9), Y4
+	VMOVUPD (R10), Y5
 	XORQ    AX, AX
 
 vector0:
-	VADDPD  (DX)(AX*8), Y4, Y4
-	VADDPD  (BX)(AX*8), Y5, Y5
-	VMOVUPD (DI)(AX*8), Y7
-	VMOVUPD (R8)(AX*8), Y8
-	VMULPD  Y7, Y8, Y9
-	VCMPPD  $0x00, (SI)(AX*8), Y0, Y10
-	VCMPPD  $0x0c, Y0, Y9, Y9
-	VANDPD  Y10, Y9, Y9
-
-	// Sixteen times the class: the signs of side and advantage.
-	VPSRLQ  $0x3a, Y7, Y7
-	VPSRLQ  $0x3b, Y8, Y8
-	VPAND   Y2, Y7, Y7
-	VPANDN  Y8, Y2, Y8
-	VPOR    Y8, Y7, Y7
-	VPAND   Y3, Y7, Y7
-	VPSLLVQ Y7, Y1, Y7
-	VPAND   Y9, Y7, Y7
-	VPADDQ  Y7, Y6, Y6
-	ADDQ    $0x08, AX
-	CMPQ    AX, CX
-	JL      vector0
-	VMOVUPD Y4, (R9)
-	VMOVUPD Y5, 64(R9)
-	VMOVUPD Y6, (R10)
-	VMOVUPD 32(R9), Y4
-	VMOVUPD 96(R9), Y5
-	VMOVUPD 32(R10), Y6
-	XORQ    AX, AX
+	VADDPD    (DX)(AX*8), Y3, Y3
+	VADDPD    (BX)(AX*8), Y4, Y4
+	VMOVUPD   (R8)(AX*8), Y6
+	VMOVUPD   (DI)(AX*8), Y7
+	VPSRLQ    $0x3b, Y6, Y8
+	VPAND     Y2, Y8, Y8
+	VPSLLVQ   Y8, Y1, Y8
+	VPSLLQ    $0x20, Y8, Y9
+	VMULPD    Y7, Y6, Y6
+	VCMPPD    $0x00, (SI)(AX*8), Y0, Y10
+	VCMPPD    $0x0c, Y0, Y6, Y6
+	VANDPD    Y10, Y6, Y6
+	VBLENDVPD Y7, Y9, Y8, Y7
+	VPAND     Y6, Y7, Y7
+	VPADDQ    Y7, Y5, Y5
+	ADDQ      $0x08, AX
+	CMPQ      AX, CX
+	JL        vector0
+	VMOVUPD   Y3, (R9)
+	VMOVUPD   Y4, 64(R9)
+	VMOVUPD   Y5, (R10)
+	VMOVUPD   32(R9), Y3
+	VMOVUPD   96(R9), Y4
+	VMOVUPD   32(R10), Y5
+	XORQ      AX, AX
 
 vector1:
-	VADDPD  32(DX)(AX*8), Y4, Y4
-	VADDPD  32(BX)(AX*8), Y5, Y5
-	VMOVUPD 32(DI)(AX*8), Y7
-	VMOVUPD 32(R8)(AX*8), Y8
-	VMULPD  Y7, Y8, Y9
-	VCMPPD  $0x00, 32(SI)(AX*8), Y0, Y10
-	VCMPPD  $0x0c, Y0, Y9, Y9
-	VANDPD  Y10, Y9, Y9
-
-	// Sixteen times the class: the signs of side and advantage.
-	VPSRLQ  $0x3a, Y7, Y7
-	VPSRLQ  $0x3b, Y8, Y8
-	VPAND   Y2, Y7, Y7
-	VPANDN  Y8, Y2, Y8
-	VPOR    Y8, Y7, Y7
-	VPAND   Y3, Y7, Y7
-	VPSLLVQ Y7, Y1, Y7
-	VPAND   Y9, Y7, Y7
-	VPADDQ  Y7, Y6, Y6
-	ADDQ    $0x08, AX
-	CMPQ    AX, CX
-	JL      vector1
-	VMOVUPD Y4, 32(R9)
-	VMOVUPD Y5, 96(R9)
-	VMOVUPD Y6, 32(R10)
+	VADDPD    32(DX)(AX*8), Y3, Y3
+	VADDPD    32(BX)(AX*8), Y4, Y4
+	VMOVUPD   32(R8)(AX*8), Y6
+	VMOVUPD   32(DI)(AX*8), Y7
+	VPSRLQ    $0x3b, Y6, Y8
+	VPAND     Y2, Y8, Y8
+	VPSLLVQ   Y8, Y1, Y8
+	VPSLLQ    $0x20, Y8, Y9
+	VMULPD    Y7, Y6, Y6
+	VCMPPD    $0x00, 32(SI)(AX*8), Y0, Y10
+	VCMPPD    $0x0c, Y0, Y6, Y6
+	VANDPD    Y10, Y6, Y6
+	VBLENDVPD Y7, Y9, Y8, Y7
+	VPAND     Y6, Y7, Y7
+	VPADDQ    Y7, Y5, Y5
+	ADDQ      $0x08, AX
+	CMPQ      AX, CX
+	JL        vector1
+	VMOVUPD   Y3, 32(R9)
+	VMOVUPD   Y4, 96(R9)
+	VMOVUPD   Y5, 32(R10)
 	VZEROUPPER
 	RET

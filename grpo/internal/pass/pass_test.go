@@ -79,21 +79,23 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 	out := func() []float64 { return make([]float64, n) }
 	f64 = map[string][]float64{"subtract": out(), "widen": out(), "loss": out(), "dloss": out(), "d": out(), "ratio": out(), "value": out(), "slope": out(),
 		"estimate": out(), "estimate slope": out(), "clipped": out(), "clipped slope": out(), "fill": out()}
-	f = map[string][]F{"narrow": make([]F, n), "narrow sum": make([]F, n)}
+	f = map[string][]F{"narrow": make([]F, n), "narrow sum": make([]F, n), "gradient": make([]F, n), "gradient sum": make([]F, n)}
+	spare := [...][]float64{out(), out(), out()}
 	var difference Lanes
 	var sum Pair
 	var m, ratios RatioSums
-	var kl, losses, clipped Pair
-	var c, h HeldCounts
+	var kl, losses, clipped, gradient, gradientSum Pair
+	var c, h, g HeldCounts
 	m.Reset()
 	ratios.Reset()
-	finite := []float64{1, 1, 1}
+	finite := []float64{1, 1, 1, 1, 1}
 	clear := func(i int, ok bool) {
 		if !ok {
 			finite[i] = 0
 		}
 	}
 	factors := Factors{0.3, -0.7}
+	one := append(v, 1)[0] // a response's advantage
 	for lo := 0; lo < n; lo += step {
 		at := func(x []float64) []float64 { return x[lo:min(lo+step, n)] }
 		atF := func(x []F) []F { return x[lo:min(lo+step, n)] }
@@ -110,6 +112,8 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 		Losses(&losses, &c, at(u), at(w), at(f64["dloss"]), at(w), at(v))
 		clear(1, Narrow(atF(f["narrow"]), at(y), nil, factors))
 		clear(2, Narrow(atF(f["narrow sum"]), at(y), at(z), factors))
+		clear(3, ClipGradient(atF(f["gradient"]), &gradient, &g, at(u), at(w), nil, one, Bounds{0.8, 1.28, 3}, factors, spare))
+		clear(4, ClipGradient(atF(f["gradient sum"]), &gradientSum, &g, at(u), at(w), at(z), one, Bounds{0.8, 1.28, 3}, factors, spare))
 	}
 	f64["difference"], f64["sum"], f64["finite"] = difference[:], slices.Concat(sum[0][:], sum[1][:]), finite
 	flat := func(s *RatioSums) []float64 {
@@ -117,9 +121,12 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 	}
 	f64["sums"], f64["measured"], f64["kl"] = flat(&ratios), flat(&m), slices.Concat(kl[0][:], kl[1][:])
 	f64["clipped losses"] = slices.Concat(clipped[0][:], clipped[1][:])
-	f64["clipped held"] = []float64{float64(h.LowNegative), float64(h.LowPositive), float64(h.HighNegative), float64(h.HighPositive)}
+	f64["gradient losses"] = slices.Concat(gradient[0][:], gradient[1][:], gradientSum[0][:], gradientSum[1][:])
+	held := func(c HeldCounts) []float64 {
+		return []float64{float64(c.LowNegative), float64(c.LowPositive), float64(c.HighNegative), float64(c.HighPositive)}
+	}
+	f64["clipped held"], f64["gradient held"], f64["held"] = held(h), held(g), held(c)
 	f64["losses"] = slices.Concat(losses[0][:], losses[1][:])
-	f64["held"] = []float64{float64(c.LowNegative), float64(c.LowPositive), float64(c.HighNegative), float64(c.HighPositive)}
 	return f64, f
 }
 
@@ -194,6 +201,38 @@ func TestClipLosses(t *testing.T) {
 	})
 }
 
+// A pass of three in one is the three.
+func TestClipGradient(t *testing.T) {
+	forEachTier(t, func(t *testing.T) {
+		t.Run("float32", testClipGradient[float32])
+		t.Run("float64", testClipGradient[float64])
+	})
+}
+
+func testClipGradient[F Float](t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	b, f := Bounds{0.8, 1.28, 3}, Factors{0.3, -0.7}
+	for _, n := range []int{0, 1, 8, 77, mostHeld + 13} {
+		for _, advantage := range append(specials, 0.7, -0.7) {
+			ratio, side := numbers(rng, n, 0.05*float64(n&1)), numbers(rng, n, 0.05)
+			for _, slope := range [][]float64{nil, numbers(rng, n, 0)} {
+				a, loss, dloss := make([]float64, n), make([]float64, n), make([]float64, n)
+				want, got := make([]F, n), make([]F, n)
+				var sums, gotSums Pair
+				var c, gotC HeldCounts
+				Fill(a, advantage)
+				ClipLosses(&sums, &c, loss, dloss, ratio, side, a, b)
+				ok := Narrow(want, dloss, slope, f)
+				spare := [...][]float64{make([]float64, n), make([]float64, n), make([]float64, n)}
+				require.Equal(t, ok, ClipGradient(got, &gotSums, &gotC, ratio, side, slope, advantage, b, f, spare))
+				sames(t, want, got, fmt.Sprint("gradient for the advantage ", advantage))
+				sames(t, slices.Concat(sums[0][:], sums[1][:]), slices.Concat(gotSums[0][:], gotSums[1][:]), "sums")
+				require.Equal(t, c, gotC)
+			}
+		}
+	}
+}
+
 // More held tokens of one class than sixteen bits of each lane count.
 func TestManyHeld(t *testing.T) {
 	const n = 8 << 16
@@ -206,6 +245,9 @@ func TestManyHeld(t *testing.T) {
 		require.Equal(t, HeldCounts{HighPositive: n}, c)
 		Losses(&p, &c, loss, dloss, dloss, ratio, advantage)
 		require.Equal(t, HeldCounts{HighPositive: 2 * n}, c)
+		dst := make([]float32, n)
+		require.True(t, ClipGradient(dst, &p, &c, ratio, ratio, nil, 1, Bounds{High: 1.5}, Factors{Share: 1}, [...][]float64{same(0), same(0), same(0)}))
+		require.Equal(t, HeldCounts{HighPositive: 3 * n}, c)
 	})
 }
 
@@ -268,11 +310,23 @@ func TestHandNumbers(t *testing.T) {
 		g := make([]float32, n)
 		require.True(t, Narrow(g, repeat(1, 2, 3, 4, 5), repeat(1, 1, 0, 0, 0), Factors{2, 8}))
 		require.Equal(t, []float32{10, 12, 6, 8, 10}, g[:5])
+		// 2 dloss + 8 slope of the ratios above at the advantage 2, then -2.
+		l, c = Pair{}, HeldCounts{}
+		spare := [...][]float64{make([]float64, n), make([]float64, n), make([]float64, n)}
+		require.True(t, ClipGradient(g, &l, &c, ratio, repeat(-1, 0, 1, 1, 1), repeat(1, 0, 0, 0, 1), 2, bounds, Factors{2, 8}, spare))
+		require.Equal(t, []float32{6, -4, -5, 0, 8}, g[:5])
+		require.True(t, ClipGradient(g, &l, &c, ratio, repeat(-1, 0, 1, 1, 1), nil, -2, bounds, Factors{2, 8}, spare))
+		require.Equal(t, []float32{0, 4, 5, 8, 0}, g[:5])
+		require.Equal(t, []float64{(16 - 10.5) * k, (8.5 - 5.5) * k}, []float64{l[0].Sum(), l[1].Sum()})
+		require.Equal(t, HeldCounts{HighPositive: 2 * int64(k), HighNegative: int64(k), LowNegative: int64(k)}, c)
+
 		for place := range n {
 			y := repeat(1, 1, 1, 1, 1)
 			y[place] = 1e39 // finite, but not in float32
 			require.False(t, Narrow(g, y, nil, Factors{1, 0}))
 			require.True(t, Narrow(make([]float64, n), y, nil, Factors{1, 0}))
+			require.False(t, ClipGradient(g, &l, &c, ratio, ratio, y, 1, bounds, Factors{1, 1}, spare))
+			require.True(t, ClipGradient(make([]float64, n), &l, &c, ratio, ratio, y, 1, bounds, Factors{1, 1}, spare))
 			g[place] = float32(math.NaN())
 			require.False(t, Widen(loss, g))
 		}
