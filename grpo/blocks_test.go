@@ -95,6 +95,9 @@ func raggedBatch[F grpo.Float](seed uint64, kink float64, bad int) grpo.Batch[F]
 		b.Advantages = nil
 	}
 	for range bad {
+		if b.Advantages != nil && rng.IntN(9) == 0 {
+			b.Advantages[rng.IntN(6)] = []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e308}[rng.IntN(4)]
+		}
 		field := [...][]F{b.LogProbs, b.OldLogProbs, b.RefLogProbs, b.Entropies}[rng.IntN(4)]
 		t := b.Offsets[0] + rng.IntN(b.Offsets[6]-b.Offsets[0])
 		field[t] = F([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 3e38, -1000}[rng.IntN(5)])
@@ -102,7 +105,7 @@ func raggedBatch[F grpo.Float](seed uint64, kink float64, bad int) grpo.Batch[F]
 	return b
 }
 
-// tokenwiseObjectives are evaluated in blocks. kink is a log-ratio at which the clip
+// tokenwiseObjectives are evaluated in blocks, but for one whose ratio is not the token's. kink is a log-ratio at which the clip
 // has its bounds exactly.
 func tokenwiseObjectives(kink float64) map[string]grpo.Objective {
 	e := []float64{kink, -kink}
@@ -115,6 +118,7 @@ func tokenwiseObjectives(kink float64) map[string]grpo.Objective {
 		"clip":             {Surrogate: clip, Aggregation: grpo.TokenMean{}},
 		"clip+k3":          {Surrogate: clip, KL: k3, Aggregation: grpo.TokenMean{}},
 		"clip, cap, mean":  {Surrogate: capped, KL: k3, Aggregation: grpo.ResponseMean{All: true}},
+		"clip, gspo":       {Ratio: grpo.Ratio{Level: grpo.SequenceTokenLevel}, Surrogate: clip, KL: k3, Aggregation: grpo.ResponseMean{}},
 		"clip+k2, bounds":  {Surrogate: clip, KL: grpo.KL{Coefficient: 1, Estimator: grpo.K2, InputBound: 0.2, Aggregation: grpo.ResponseSum{}}, Aggregation: grpo.Sum{}},
 		"clip, verl's k3":  {Surrogate: clip, KL: grpo.KL{Coefficient: 1, OutputBound: 0.1, Gradient: grpo.K2Gradient}, Aggregation: grpo.Sum{}},
 		"clip, log bounds": {Ratio: grpo.Ratio{Clamp: grpo.Clamp{Low: -1, High: 0.5}, Cap: grpo.Clamp{High: 0.4}}, Surrogate: clip, KL: k3, Aggregation: grpo.TokenMean{}},
@@ -126,10 +130,24 @@ func tokenwiseObjectives(kink float64) map[string]grpo.Objective {
 	}
 }
 
+// What an evaluation is asked for.
+const (
+	gradient   = 0
+	losses     = 1
+	entropies  = 2
+	everything = losses | entropies
+)
+
 // outcome is everything that an evaluation gives, as text and bits.
-func outcome[F grpo.Float](t *testing.T, o grpo.Objective, b grpo.Batch[F], add bool) []byte {
+func outcome[F grpo.Float](t *testing.T, o grpo.Objective, b grpo.Batch[F], add bool, wanted int) []byte {
 	n := len(b.LogProbs)
-	dst := grpo.Gradient[F]{LogProbs: make([]F, n), Entropies: make([]F, n), Losses: make([]F, n)}
+	dst := grpo.Gradient[F]{LogProbs: make([]F, n)}
+	if wanted&losses != 0 {
+		dst.Losses = make([]F, n)
+	}
+	if wanted&entropies != 0 || o.Entropy.Coefficient != 0 {
+		dst.Entropies = make([]F, n)
+	}
 	for _, x := range [...][]F{dst.LogProbs, dst.Entropies, dst.Losses} {
 		for i := range x {
 			x[i] = F(i%7) / 4
@@ -184,19 +202,64 @@ func testBlocks[F grpo.Float](t *testing.T) {
 				bad       int
 				nonFinite grpo.NonFinite
 				add       bool
-			}{{0, grpo.Error, seed%2 == 1}, {8, grpo.Error, false}, {2, grpo.Drop, false}, {2, grpo.Drop, true}} {
+				wanted    int
+			}{
+				{0, grpo.Error, seed%2 == 1, everything}, {8, grpo.Error, false, everything},
+				{2, grpo.Drop, false, everything}, {2, grpo.Drop, true, everything},
+				{0, grpo.Error, false, gradient}, {0, grpo.Error, true, gradient}, {0, grpo.Error, false, losses}, {0, grpo.Error, false, entropies},
+				{2, grpo.Error, false, gradient}, {8, grpo.Error, false, gradient}, {2, grpo.Drop, false, gradient},
+			} {
 				b := raggedBatch[F](seed, kink, c.bad)
 				o.NonFinite = c.nonFinite
 				plain := o
 				plain.Surrogate = whole(o.Surrogate)
 				simd.Chosen = simd.Generic
-				want := outcome(t, plain, b, c.add)
+				want := outcome(t, plain, b, c.add, c.wanted)
 				for _, simd.Chosen = range simd.Tiers() {
-					require.True(t, bytes.Equal(want, outcome(t, o, b, c.add)), "%s in blocks, %v, seed %d, %+v", name, simd.Chosen, seed, c)
+					require.True(t, bytes.Equal(want, outcome(t, o, b, c.add, c.wanted)), "%s in blocks, %v, seed %d, %+v", name, simd.Chosen, seed, c)
 				}
-				require.True(t, bytes.Equal(want, outcome(t, plain, b, c.add)), "%s, %v, seed %d, %+v", name, simd.Chosen, seed, c)
+				require.True(t, bytes.Equal(want, outcome(t, plain, b, c.add, c.wanted)), "%s, %v, seed %d, %+v", name, simd.Chosen, seed, c)
 			}
 		}
+	}
+}
+
+// A number that is not finite is the same error whether or not the passes are fused,
+// wherever it comes up: each case has one that nothing else would show.
+func TestFusedErrors(t *testing.T) {
+	one := func(x float64) []float64 { return []float64{x, x, x, x, x, x, x, x, x, x, x} }
+	inf := math.Inf(1)
+	clip := grpo.Clip{Low: 0.2, High: 0.25}
+	for _, c := range []struct {
+		name                    string
+		advantage, lp, old, ref float64
+		kl, scale               float64
+		field                   string
+	}{
+		{"advantage", math.NaN(), -1, -1, -1, 0, 1, "Advantages"},
+		{"log-ratio", 1, -1, inf, -1, 0, 1, "OldLogProbs"},
+		{"ratio", 1, 1000, -1, -1, 0, 1, "Ratio"},
+		{"a held loss", 1.7e308, 1, -1, -1, 0, 1, "Loss"},
+		{"sum of KL", 1, -709.5, -709.5, 0, 1e-3, 1, "KL"},
+		{"KL term", 1, -700, -700, 0, 5e3, 1, "Loss"},
+		{"gradient", 20, -1, -1, -1, 0, 1e308, "Gradient"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lp := one(c.lp)
+			b := grpo.Batch[float64]{Offsets: []int{0, len(lp)}, Advantages: []float64{c.advantage}, LogProbs: lp, OldLogProbs: one(c.old), RefLogProbs: one(c.ref)}
+			o := grpo.Objective{Surrogate: clip, KL: grpo.KL{Coefficient: c.kl}, Aggregation: grpo.Sum{}}
+			totals, err := grpo.Count(&o, &b)
+			require.NoError(t, err)
+			for _, losses := range [][]float64{nil, one(0)} {
+				dst := grpo.Gradient[float64]{LogProbs: one(1), Losses: losses}
+				e := grpo.Evaluator[float64]{Scale: c.scale}
+				_, err := e.Eval(dst, &o, &b, &totals)
+				var bad *grpo.ValueError
+				require.ErrorAs(t, err, &bad)
+				require.Equal(t, c.field, bad.Field)
+				require.Equal(t, one(0), dst.LogProbs)
+			}
+		})
 	}
 }
 
@@ -208,8 +271,8 @@ func TestDigest(t *testing.T) {
 	forEachTier(t, func(t *testing.T) {
 		h := sha256.New()
 		for seed := range uint64(30) {
-			h.Write(outcome(t, o, raggedBatch[float32](seed, kink, 0), false))
-			h.Write(outcome(t, o, raggedBatch[float64](seed, kink, 0), false))
+			h.Write(outcome(t, o, raggedBatch[float32](seed, kink, 0), false, everything))
+			h.Write(outcome(t, o, raggedBatch[float64](seed, kink, 0), false, everything))
 		}
 		require.Equal(t, want, fmt.Sprintf("%x", h.Sum(nil)))
 	})

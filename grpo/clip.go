@@ -41,11 +41,7 @@ func (c Clip) Loss(loss, dloss []float64, r *Response) {
 	pass.Clip(loss, dloss, r.Ratio, r.Advantage, c.bounds())
 }
 
-// lossAndSums implements summing.
-func (c Clip) lossAndSums(loss, dloss []float64, r *Response, sums *pass.Pair, held *pass.HeldCounts) {
-	pass.ClipLosses(sums, held, loss, dloss, r.Ratio, r.LogRatio, r.Advantage, c.bounds())
-}
-
+// bounds implements clipping.
 func (c Clip) bounds() pass.Bounds {
 	b := pass.Bounds{Low: 1 - c.Low, High: 1 + c.High, Cap: c.Cap}
 	if c.Cap == 0 {

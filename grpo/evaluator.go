@@ -34,6 +34,7 @@ type Evaluator[F Float] struct {
 	dst     Gradient[F]
 	scale   float64
 	add     bool
+	fusible bool // fused is tried first
 	wait    sync.WaitGroup
 }
 
@@ -156,6 +157,7 @@ func (e *Evaluator[F]) prepare(dst Gradient[F], o *Objective, b *Batch[F], t *To
 	if e.scale == 0 {
 		e.scale = 1
 	}
+	e.fusible = e.canFuse()
 	return nil
 }
 

@@ -136,22 +136,7 @@ func (rd *reading[F]) gather(s *scratch[F], i, lo, hi int) error {
 		r.key = b.Keys[i]
 	}
 
-	lp := s.column(columnLogProbs, b.LogProbs)
-	old, rollout, ref, entropy := lp, []F(nil), []F(nil), []F(nil)
-	offPolicy := rd.given&FieldOld != 0 && len(b.OldLogProbs) > 0
-	if offPolicy {
-		old = s.column(columnOld, b.OldLogProbs)
-	}
-	if rd.given&FieldRollout != 0 {
-		rollout = s.column(columnRollout, b.RolloutLogProbs)
-	}
-	if rd.given&FieldRef != 0 {
-		ref = s.column(columnRef, b.RefLogProbs)
-	}
-	if rd.given&FieldEntropy != 0 {
-		entropy = s.column(columnEntropies, b.Entropies)
-	}
-
+	lp, old, rollout, ref, entropy := rd.columns(s)
 	unpack := func(dst []float64, src []F, f Fields) []float64 {
 		if len(src) == 0 {
 			return nil
@@ -165,7 +150,7 @@ func (rd *reading[F]) gather(s *scratch[F], i, lo, hi int) error {
 	if !rd.tokenwise {
 		r.LogProb = unpack(s.lp, lp, 0)
 		r.Old = r.LogProb
-		if offPolicy {
+		if rd.offPolicy() {
 			r.Old = unpack(s.old, old, FieldOld)
 		}
 		r.Rollout = unpack(s.rollout, rollout, FieldRollout)
@@ -173,14 +158,38 @@ func (rd *reading[F]) gather(s *scratch[F], i, lo, hi int) error {
 		r.Anchor = [...][]float64{Old: r.Old, Rollout: r.Rollout, Current: r.LogProb}[o.Ratio.Anchor]
 	}
 
-	s.lps = lp
-	s.anchors = [...][]F{Old: old, Rollout: rollout, Current: lp}[o.Ratio.Anchor]
-	s.others = [...][]F{AgainstRef: ref, AgainstOld: old, AgainstRollout: rollout}[o.KL.Against]
 	if !ok {
 		return rd.firstBad(s, i)
 	}
 	return nil
 }
+
+// columns finds the block's tokens of the fields that the objective reads, nil for the
+// others, and among them s.lps, s.anchors and s.others.
+func (rd *reading[F]) columns(s *scratch[F]) (lp, old, rollout, ref, entropy []F) {
+	b, o := rd.b, rd.o
+	lp = s.column(columnLogProbs, b.LogProbs)
+	old = lp
+	if rd.offPolicy() {
+		old = s.column(columnOld, b.OldLogProbs)
+	}
+	if rd.given&FieldRollout != 0 {
+		rollout = s.column(columnRollout, b.RolloutLogProbs)
+	}
+	if rd.given&FieldRef != 0 {
+		ref = s.column(columnRef, b.RefLogProbs)
+	}
+	if rd.given&FieldEntropy != 0 {
+		entropy = s.column(columnEntropies, b.Entropies)
+	}
+	s.lps = lp
+	s.anchors = [...][]F{Old: old, Rollout: rollout, Current: lp}[o.Ratio.Anchor]
+	s.others = [...][]F{AgainstRef: ref, AgainstOld: old, AgainstRollout: rollout}[o.KL.Against]
+	return lp, old, rollout, ref, entropy
+}
+
+// offPolicy reports whether OldLogProbs are read and are others than LogProbs.
+func (rd *reading[F]) offPolicy() bool { return rd.given&FieldOld != 0 && len(rd.b.OldLogProbs) > 0 }
 
 // firstBad finds the first non-finite value that the objective reads in the block,
 // token by token, and lists all its bad tokens in s.bad.

@@ -24,7 +24,8 @@ import (
 // Where every rule looks at one token at a time (tokenwise), and the ratio is the token's
 // own, they run over blocks of a response that stay in the processor's caches, else over
 // the response as one block. Sums are lanes of the whole response, so that both give the
-// same bits.
+// same bits. A clip that is asked for nothing but its gradient takes three passes in all,
+// pass.Ratio, pass.K3 and pass.ClipGradient, with the same bits again (fused.go).
 
 // blockTokens is the length of a block, a multiple of 8.
 const blockTokens = 1024
@@ -36,12 +37,6 @@ type tokenwise interface{ tokenwise() bool }
 func isTokenwise(rule any) bool {
 	t, ok := rule.(tokenwise)
 	return ok && t.tokenwise()
-}
-
-// A summing rule adds its losses and held tokens up as it makes them: Loss and
-// pass.Losses in one, for a ratio without bounds and no weights.
-type summing interface {
-	lossAndSums(loss, dloss []float64, r *Response, sums *pass.Pair, held *pass.HeldCounts)
 }
 
 // tokenwise reports whether no rule of an objective looks at anything else.
@@ -151,6 +146,8 @@ func (rd *reading[F]) whole(s *scratch[F], i int) (n int, err error) {
 // shares are what the terms of a response are multiplied by, coefficients included.
 type shares struct{ surrogate, kl, entropy float64 }
 
+func (sh shares) finite() bool { return finite(sh.surrogate) && finite(sh.kl) && finite(sh.entropy) }
+
 // shares returns those of response i.
 func (e *Evaluator[F]) shares(i, length int) (sh shares, err error) {
 	o := e.reading.o
@@ -191,19 +188,26 @@ func (w *worker[F]) attempt(e *Evaluator[F], i int) error {
 	if err != nil {
 		return err
 	}
-	step := n
-	if rd.tokenwise && rd.o.Ratio.Level == TokenLevel && !e.add { // which could not be taken back
-		step = min(n, blockTokens)
-	}
-	err = w.blocks(e, i, n, step, sh)
-	if err != nil && step < n {
-		err = w.blocks(e, i, n, n, sh) // finds the first bad token, and all
-	}
-	if err != nil {
-		return err
+	if !e.fusible || !w.fused(e, i, n, sh) {
+		if err := w.unfused(e, i, n, sh); err != nil {
+			return err
+		}
 	}
 	m := s.measured(rd.o, n, sh)
 	return w.stats.Add(&m)
+}
+
+// unfused evaluates the n tokens of response i with any objective.
+func (w *worker[F]) unfused(e *Evaluator[F], i, n int, sh shares) error {
+	step := n
+	if e.reading.tokenwise && e.reading.o.Ratio.Level == TokenLevel && !e.add { // which could not be taken back
+		step = min(n, blockTokens)
+	}
+	err := w.blocks(e, i, n, step, sh)
+	if err != nil && step < n {
+		err = w.blocks(e, i, n, n, sh) // finds the first bad token, and all
+	}
+	return err
 }
 
 // blocks evaluates the n tokens of response i, step at a time.
@@ -256,7 +260,7 @@ func (w *worker[F]) block(e *Evaluator[F], i, lo, hi int, sh shares) error {
 	if o.Entropy.on() {
 		s.sums.entropy.Add(s.r.Entropy)
 	}
-	if l := s.sums.terms(sh); !finite(l.surrogate) || !finite(l.kl) || !finite(l.entropy) {
+	if l := s.sums.terms(sh); !l.finite() {
 		return &ValueError{"Loss", i, -1, l.surrogate + l.kl + l.entropy}
 	}
 	return w.write(e, i, slope, f, sh.entropy)
@@ -335,8 +339,8 @@ func (e *Evaluator[F]) counts(i, length int) (Counts, error) {
 // non-finite number is an error.
 func (s *scratch[F]) surrogate(o *Objective, i int) error {
 	r := &s.r
-	if rule, ok := o.Surrogate.(summing); ok && len(o.Weights) == 0 && !s.bounded {
-		rule.lossAndSums(s.loss, s.dloss, r, &s.sums.losses, &s.sums.held)
+	if rule, ok := o.Surrogate.(clipping); ok && len(o.Weights) == 0 && !s.bounded {
+		pass.ClipLosses(&s.sums.losses, &s.sums.held, s.loss, s.dloss, s.ratio, r.LogRatio, s.advantage, rule.bounds())
 		return s.checkLosses(o, i)
 	}
 	o.Surrogate.Loss(s.loss, s.dloss, r)
@@ -457,31 +461,43 @@ func (e *Evaluator[F]) clearRows(s *scratch[F], i, n int) {
 // it. It reports whether all of it is finite, and then only touches rows that are not
 // consecutive or added to.
 func (s *scratch[F]) put(e *Evaluator[F], dst []F, x, y []float64, f pass.Factors) bool {
-	switch {
-	case e.add:
-		pass.Narrow(s.grad, x, y, f)
-		for _, g := range s.grad {
-			if !finite(float64(F(g))) {
-				return false
-			}
+	if !e.add {
+		ok := pass.Narrow(s.rows(dst), x, y, f)
+		if ok {
+			s.scatter(dst)
 		}
-		if len(dst) > 0 {
-			for t, g := range s.grad {
-				k := s.at(t)
-				dst[k] = F(float64(dst[k]) + g)
-			}
-		}
-	case len(s.tokens) == 0 && len(dst) > 0:
-		return pass.Narrow(dst[s.at(0):][:len(x)], x, y, f)
-	default:
-		if !pass.Narrow(s.out[:len(x)], x, y, f) {
+		return ok
+	}
+	pass.Narrow(s.grad, x, y, f)
+	for _, g := range s.grad {
+		if !finite(float64(F(g))) {
 			return false
 		}
-		if len(dst) > 0 {
-			for t, g := range s.out[:len(x)] {
-				dst[s.at(t)] = g
-			}
+	}
+	if len(dst) > 0 {
+		for t, g := range s.grad {
+			k := s.at(t)
+			dst[k] = F(float64(dst[k]) + g)
 		}
 	}
 	return true
+}
+
+// rows returns where the block's numbers for dst [T] are made: in their place, or in
+// s.out, from which scatter takes them.
+func (s *scratch[F]) rows(dst []F) []F {
+	if len(s.tokens) == 0 && len(dst) > 0 {
+		return dst[s.at(0):][:len(s.d)]
+	}
+	return s.out[:len(s.d)]
+}
+
+// scatter puts the numbers that rows made where they belong.
+func (s *scratch[F]) scatter(dst []F) {
+	if len(s.tokens) == 0 || len(dst) == 0 {
+		return
+	}
+	for t, g := range s.out[:len(s.d)] {
+		dst[s.at(t)] = g
+	}
 }
