@@ -32,6 +32,14 @@ func clipLosses(s *Pair, counts *held, loss, dloss, ratio, side, advantage []flo
 	return 0
 }
 
+func clipGradient32(dst []float32, s *Pair, counts *held, ratio, side, slope []float64, advantage *float64, b *Bounds, f *Factors, bad *[8]float32) int {
+	return 0
+}
+
+func clipGradient64(dst []float64, s *Pair, counts *held, ratio, side, slope []float64, advantage *float64, b *Bounds, f *Factors, bad *[8]float64) int {
+	return 0
+}
+
 func narrow32(dst []float32, dloss, slope []float64, f *Factors, bad *[8]float32) int { return 0 }
 
 func narrow64(dst, dloss, slope []float64, f *Factors, bad *[8]float64) int { return 0 }
