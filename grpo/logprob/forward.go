@@ -59,12 +59,7 @@ func begins[E Element](k *forwardState, temperature float64, x []E) {
 	k.masked = false
 	for len(x) > 0 && math.IsInf(float64(first), -1) {
 		n := min(len(x), 16)
-		for _, v := range x[:n] {
-			if v := decode(v); v > first {
-				first = v
-			}
-		}
-		x = x[n:]
+		first, x = largestGo(x[:n]), x[n:]
 	}
 	if math.IsInf(float64(first), -1) { // none
 		first, k.masked = 0, true

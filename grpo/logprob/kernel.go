@@ -82,12 +82,7 @@ func (k *forwardState) setReference(m float32, temperature float64) {
 
 // goOn prepares for x, before the first block of which a kernel has stopped.
 func goOn[E Element](k *forwardState, temperature float64, x []E) {
-	top := k.largest
-	for _, v := range x[:min(len(x), goBlock)] {
-		if v := decode(v); v > top {
-			top = v
-		}
-	}
+	top := largestKernel(tier, x[:min(len(x), goBlock)])
 	switch {
 	case top > k.largest:
 		k.setReference(top, temperature)
@@ -96,6 +91,17 @@ func goOn[E Element](k *forwardState, temperature float64, x []E) {
 	default:
 		k.spoilt = true
 	}
+}
+
+// largestGo is the largest of the logits that are numbers, -Inf if there is none.
+func largestGo[E Element](x []E) float32 {
+	top := float32(math.Inf(-1))
+	for _, v := range x {
+		if v := decode(v); v > top {
+			top = v
+		}
+	}
+	return top
 }
 
 // backwardState is what the backward kernels read and write.

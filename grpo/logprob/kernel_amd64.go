@@ -3,6 +3,7 @@
 package logprob
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/grouprl/grouprl/internal/simd"
@@ -89,6 +90,37 @@ func forwardKernel[E Element](tier simd.Tier, x []E, k *forwardState, squares bo
 		return forwardAVX2F16(p, n, first)
 	}
 	panic("unreachable")
+}
+
+// largestKernel runs largestGo's kernel over x, whose length is a positive multiple of pad.
+func largestKernel[E Element](tier simd.Tier, x []E) float32 {
+	if tier == simd.Generic {
+		return largestGo(x)
+	}
+	var top [16]float32
+	fill(&top, float32(math.Inf(-1)))
+	n, wide := len(x), tier == simd.AVX512
+	switch x := any(x).(type) {
+	case []float32:
+		if wide {
+			largestAVX512F32(&x[0], n, &top[0])
+		} else {
+			largestAVX2F32(&x[0], n, &top[0])
+		}
+	case []BFloat16:
+		if p := (*uint16)(&x[0]); wide {
+			largestAVX512BF16(p, n, &top[0])
+		} else {
+			largestAVX2BF16(p, n, &top[0])
+		}
+	case []Float16:
+		if p := (*uint16)(&x[0]); wide {
+			largestAVX512F16(p, n, &top[0])
+		} else {
+			largestAVX2F16(p, n, &top[0])
+		}
+	}
+	return largestGo(top[:])
 }
 
 // keepKernel is forwardKernel that also keeps every e in dst, which may be x.

@@ -10,6 +10,8 @@ func forwardKernel[E Element](_ simd.Tier, x []E, k *forwardState, squares bool)
 	return forwardPlain(x, k, squares)
 }
 
+func largestKernel[E Element](_ simd.Tier, x []E) float32 { return largestGo(x) }
+
 func backwardKernel[E Element](_ simd.Tier, dst, x []E, _ bool, k *backwardState) {
 	backwardPlain(dst, x, k)
 }

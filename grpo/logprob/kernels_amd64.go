@@ -49,6 +49,11 @@ func backwardAVX512F32Stream(dst *float32, x *float32, n int, k *float32)
 //go:noescape
 func backwardAVX512F32Own(dst *float32, x *float32, n int, k *float32)
 
+// largestAVX512F32 raises the first lanes of top, a power of two of them, to the largest of n logits, a multiple of 64, that are numbers.
+//
+//go:noescape
+func largestAVX512F32(x *float32, n int, top *float32)
+
 // forwardAVX512BF16 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -94,6 +99,11 @@ func backwardAVX512BF16Stream(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX512BF16Own(dst *uint16, x *uint16, n int, k *float32)
 
+// largestAVX512BF16 raises the first lanes of top, a power of two of them, to the largest of n logits, a multiple of 64, that are numbers.
+//
+//go:noescape
+func largestAVX512BF16(x *uint16, n int, top *float32)
+
 // forwardAVX512F16 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -138,6 +148,11 @@ func backwardAVX512F16Stream(dst *uint16, x *uint16, n int, k *float32)
 //
 //go:noescape
 func backwardAVX512F16Own(dst *uint16, x *uint16, n int, k *float32)
+
+// largestAVX512F16 raises the first lanes of top, a power of two of them, to the largest of n logits, a multiple of 64, that are numbers.
+//
+//go:noescape
+func largestAVX512F16(x *uint16, n int, top *float32)
 
 // forwardAVX512F32Keep is keepGo for n logits, a multiple of 64.
 //
@@ -199,6 +214,11 @@ func backwardAVX2F32Stream(dst *float32, x *float32, n int, k *float32)
 //go:noescape
 func backwardAVX2F32Own(dst *float32, x *float32, n int, k *float32)
 
+// largestAVX2F32 raises the first lanes of top, a power of two of them, to the largest of n logits, a multiple of 64, that are numbers.
+//
+//go:noescape
+func largestAVX2F32(x *float32, n int, top *float32)
+
 // forwardAVX2BF16 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -234,6 +254,11 @@ func backwardAVX2BF16Stream(dst *uint16, x *uint16, n int, k *float32)
 //go:noescape
 func backwardAVX2BF16Own(dst *uint16, x *uint16, n int, k *float32)
 
+// largestAVX2BF16 raises the first lanes of top, a power of two of them, to the largest of n logits, a multiple of 64, that are numbers.
+//
+//go:noescape
+func largestAVX2BF16(x *uint16, n int, top *float32)
+
 // forwardAVX2F16 is forwardGo for n logits, a multiple of 64.
 //
 //go:noescape
@@ -268,6 +293,11 @@ func backwardAVX2F16Stream(dst *uint16, x *uint16, n int, k *float32)
 //
 //go:noescape
 func backwardAVX2F16Own(dst *uint16, x *uint16, n int, k *float32)
+
+// largestAVX2F16 raises the first lanes of top, a power of two of them, to the largest of n logits, a multiple of 64, that are numbers.
+//
+//go:noescape
+func largestAVX2F16(x *uint16, n int, top *float32)
 
 // forwardAVX2F32Keep is keepGo for n logits, a multiple of 64.
 //

@@ -1469,6 +1469,36 @@ turn:
 	VZEROUPPER
 	RET
 
+// func largestAVX512F32(x *float32, n int, top *float32)
+// Requires: AVX, AVX512F
+TEXT ·largestAVX512F32(SB), NOSPLIT, $0-24
+	MOVQ    x+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    top+16(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX), Z1
+	VMOVUPS (DX), Z2
+	VMOVUPS (DX), Z3
+
+turn:
+	VMOVUPS (AX), Z4
+	VMAXPS  Z0, Z4, Z0
+	VMOVUPS 64(AX), Z4
+	VMAXPS  Z1, Z4, Z1
+	VMOVUPS 128(AX), Z4
+	VMAXPS  Z2, Z4, Z2
+	VMOVUPS 192(AX), Z4
+	VMAXPS  Z3, Z4, Z3
+	ADDQ    $0x00000100, AX
+	SUBQ    $0x40, CX
+	JNZ     turn
+	VMAXPS  Z1, Z0, Z0
+	VMAXPS  Z2, Z0, Z0
+	VMAXPS  Z3, Z0, Z0
+	VMOVUPS Z0, (DX)
+	VZEROUPPER
+	RET
+
 // func forwardAVX512BF16(x *uint16, n int, k *float32) (done int)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·forwardAVX512BF16(SB), NOSPLIT, $0-32
@@ -2709,6 +2739,40 @@ turn:
 	VZEROUPPER
 	RET
 
+// func largestAVX512BF16(x *uint16, n int, top *float32)
+// Requires: AVX, AVX512F
+TEXT ·largestAVX512BF16(SB), NOSPLIT, $0-24
+	MOVQ    x+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    top+16(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX), Z1
+	VMOVUPS (DX), Z2
+	VMOVUPS (DX), Z3
+
+turn:
+	VPMOVZXWD (AX), Z4
+	VPSLLD    $0x10, Z4, Z4
+	VMAXPS    Z0, Z4, Z0
+	VPMOVZXWD 32(AX), Z4
+	VPSLLD    $0x10, Z4, Z4
+	VMAXPS    Z1, Z4, Z1
+	VPMOVZXWD 64(AX), Z4
+	VPSLLD    $0x10, Z4, Z4
+	VMAXPS    Z2, Z4, Z2
+	VPMOVZXWD 96(AX), Z4
+	VPSLLD    $0x10, Z4, Z4
+	VMAXPS    Z3, Z4, Z3
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x40, CX
+	JNZ       turn
+	VMAXPS    Z1, Z0, Z0
+	VMAXPS    Z2, Z0, Z0
+	VMAXPS    Z3, Z0, Z0
+	VMOVUPS   Z0, (DX)
+	VZEROUPPER
+	RET
+
 // func forwardAVX512F16(x *uint16, n int, k *float32) (done int)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·forwardAVX512F16(SB), NOSPLIT, $0-32
@@ -3859,6 +3923,36 @@ turn:
 	ADDQ        $0x00000080, AX
 	SUBQ        $0x40, DX
 	JNZ         turn
+	VZEROUPPER
+	RET
+
+// func largestAVX512F16(x *uint16, n int, top *float32)
+// Requires: AVX, AVX512F
+TEXT ·largestAVX512F16(SB), NOSPLIT, $0-24
+	MOVQ    x+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    top+16(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX), Z1
+	VMOVUPS (DX), Z2
+	VMOVUPS (DX), Z3
+
+turn:
+	VCVTPH2PS (AX), Z4
+	VMAXPS    Z0, Z4, Z0
+	VCVTPH2PS 32(AX), Z4
+	VMAXPS    Z1, Z4, Z1
+	VCVTPH2PS 64(AX), Z4
+	VMAXPS    Z2, Z4, Z2
+	VCVTPH2PS 96(AX), Z4
+	VMAXPS    Z3, Z4, Z3
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x40, CX
+	JNZ       turn
+	VMAXPS    Z1, Z0, Z0
+	VMAXPS    Z2, Z0, Z0
+	VMAXPS    Z3, Z0, Z0
+	VMOVUPS   Z0, (DX)
 	VZEROUPPER
 	RET
 
@@ -5028,6 +5122,28 @@ turn:
 	VZEROUPPER
 	RET
 
+// func largestAVX2F32(x *float32, n int, top *float32)
+// Requires: AVX
+TEXT ·largestAVX2F32(SB), NOSPLIT, $0-24
+	MOVQ    x+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    top+16(FP), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX), Y1
+
+turn:
+	VMOVUPS (AX), Y2
+	VMAXPS  Y0, Y2, Y0
+	VMOVUPS 32(AX), Y2
+	VMAXPS  Y1, Y2, Y1
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x10, CX
+	JNZ     turn
+	VMAXPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DX)
+	VZEROUPPER
+	RET
+
 // func forwardAVX2BF16(x *uint16, n int, k *float32) (done int)
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardAVX2BF16(SB), NOSPLIT, $0-32
@@ -5705,6 +5821,30 @@ turn:
 	VZEROUPPER
 	RET
 
+// func largestAVX2BF16(x *uint16, n int, top *float32)
+// Requires: AVX, AVX2
+TEXT ·largestAVX2BF16(SB), NOSPLIT, $0-24
+	MOVQ    x+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    top+16(FP), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX), Y1
+
+turn:
+	VPMOVZXWD (AX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMAXPS    Y0, Y2, Y0
+	VPMOVZXWD 16(AX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x10, CX
+	JNZ       turn
+	VMAXPS    Y1, Y0, Y0
+	VMOVUPS   Y0, (DX)
+	VZEROUPPER
+	RET
+
 // func forwardAVX2F16(x *uint16, n int, k *float32) (done int)
 // Requires: AVX, AVX2, CMOV, F16C, FMA3, MMX+
 TEXT ·forwardAVX2F16(SB), NOSPLIT, $0-32
@@ -6333,6 +6473,28 @@ turn:
 	ADDQ        $0x00000020, AX
 	SUBQ        $0x10, DX
 	JNZ         turn
+	VZEROUPPER
+	RET
+
+// func largestAVX2F16(x *uint16, n int, top *float32)
+// Requires: AVX, F16C
+TEXT ·largestAVX2F16(SB), NOSPLIT, $0-24
+	MOVQ    x+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    top+16(FP), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS (DX), Y1
+
+turn:
+	VCVTPH2PS (AX), Y2
+	VMAXPS    Y0, Y2, Y0
+	VCVTPH2PS 16(AX), Y2
+	VMAXPS    Y1, Y2, Y1
+	ADDQ      $0x00000020, AX
+	SUBQ      $0x10, CX
+	JNZ       turn
+	VMAXPS    Y1, Y0, Y0
+	VMOVUPS   Y0, (DX)
 	VZEROUPPER
 	RET
 

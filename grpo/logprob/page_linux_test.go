@@ -44,6 +44,10 @@ func testPages[E Element](t *testing.T) {
 		for _, at := range []int{0, len(x) - n} {
 			logits := Logits[E]{x[at : at+n], 1, int64(n), 0}
 			out := outputs(1)
+			if whole := x[at : at+n&^(pad-1)]; len(whole) > 0 {
+				require.Equal(t, float32(3), largestKernel(tier, whole))
+				largestKernel(tier, x[at+n-len(whole):at+n])
+			}
 			for _, e := range []float32{0, 0.5} {
 				g := Gradient[float32]{[]float32{1}, []float32{e}}
 				apart := Logits[E]{dst[at : at+n], 1, int64(n), 0}

@@ -353,3 +353,33 @@ func TestInPlaceNamesFirst(t *testing.T) {
 		}
 	})
 }
+
+// The largest number is found at any place, beside numbers that are none.
+func TestLargest(t *testing.T) {
+	forEachTier(t, func(t *testing.T) {
+		eachElement(t, testLargest[float32], testLargest[BFloat16], testLargest[Float16])
+	})
+}
+
+func testLargest[E Element](t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, n := range []int{pad, 3 * pad, goBlock} {
+		x := make([]E, n+1)[1:]
+		for place := range x {
+			for i := range x {
+				x[i] = encode[E]([]float32{-3, -inf, float32(math.NaN()), -100}[(i+place)%4])
+			}
+			require.Equal(t, float32(-3), largestKernel(tier, x))
+			for _, v := range []float32{-2.5, 7, inf} {
+				x[place] = encode[E](v)
+				require.Equal(t, v, largestKernel(tier, x))
+			}
+		}
+		for _, none := range []float32{-inf, float32(math.NaN())} {
+			for i := range x {
+				x[i] = encode[E](none)
+			}
+			require.Equal(t, -inf, largestKernel(tier, x))
+		}
+	}
+}

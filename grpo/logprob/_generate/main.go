@@ -25,6 +25,7 @@ func main() {
 			for _, how := range []string{"", "Stream", "Own"} {
 				m.backward(e, how)
 			}
+			m.largest(e)
 		}
 		m.forward(elements[0], kind{keep: true})
 		m.forward(elements[0], kind{keep: true, whole: true})
@@ -264,6 +265,33 @@ func (m machine) forward(e element, of kind) {
 	ANDQ(left, done) // the start of this block
 	Label("end")
 	Store(done, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+func (m machine) largest(e element) {
+	name := "largest" + m.set + e.name
+	TEXT(name, NOSPLIT, fmt.Sprintf("func(x %s, n int, top *float32)", e.pointer))
+	Pragma("noescape")
+	Doc(name + " raises the first lanes of top, a power of two of them, to the largest of n logits, a multiple of 64, that are numbers.")
+	x := Load(Param("x"), GP64())
+	n := Load(Param("n"), GP64())
+	top := Load(Param("top"), GP64())
+	accs := m.vecs(m.accs)
+	for _, acc := range accs {
+		VMOVUPS(Mem{Base: top}, acc)
+	}
+	Label("turn")
+	for i, acc := range accs {
+		VMAXPS(acc, m.load(e, Mem{Base: x, Disp: i * m.lanes() * e.bytes}), acc) // a NaN leaves acc as it is
+	}
+	ADDQ(U32(m.turn()*e.bytes), x)
+	SUBQ(U8(m.turn()), n)
+	JNZ(LabelRef("turn"))
+	for _, acc := range accs[1:] {
+		VMAXPS(acc, accs[0], accs[0])
+	}
+	VMOVUPS(accs[0], Mem{Base: top})
 	VZEROUPPER()
 	RET()
 }
