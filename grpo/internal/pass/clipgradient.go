@@ -1,8 +1,9 @@
 package pass
 
 // ClipGradient is Fill, ClipLosses and Narrow in one pass, for tokens that have one
-// advantage. Nothing but dst is written that is of use: spare are advantages, losses
-// and derivatives where that takes three passes after all.
+// advantage: it writes to dst what Narrow makes of Clip's derivatives and of slope. spare
+// is memory of as many tokens, which it overwrites where that takes three passes after
+// all.
 func ClipGradient[F Float](dst []F, s *Pair, c *HeldCounts, ratio, side, slope []float64, advantage float64, b Bounds, f Factors, spare [3][]float64) (finite bool) {
 	n := len(dst)
 	ratio, side = ratio[:n], side[:n]

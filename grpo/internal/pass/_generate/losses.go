@@ -35,19 +35,19 @@ func (k *kernel) held() (setup func(), units func(a reg.VecVirtual) unit, held f
 		VPSLLQ(operand.U8(32), u.high, u.low)
 		return u
 	}
-	held = func(slope operand.Op, d, a reg.VecVirtual, u unit) {
+	held = func(slope operand.Op, side, a reg.VecVirtual, u unit) {
 		p := k.vec()
-		VMULPD(d, a, p)
+		VMULPD(side, a, p)
 		still := k.compare(equal, zero, slope)
 		still = k.compareIn(still, other, p, zero)
 		if k.avx512 {
-			VPSRAQ(operand.U8(63), d, d)
-			VPTERNLOGQ(operand.U8(0xca), u.high, u.low, d) // d ? low : high
-			VPADDQ(d, c[0], still, c[0])
+			VPSRAQ(operand.U8(63), side, side)
+			VPTERNLOGQ(operand.U8(0xca), u.high, u.low, side) // side < 0 ? low : high
+			VPADDQ(side, c[0], still, c[0])
 		} else {
-			VBLENDVPD(d, u.low, u.high, d)
-			VPAND(still, d, d)
-			VPADDQ(d, c[0], c[0])
+			VBLENDVPD(side, u.low, u.high, side)
+			VPAND(still, side, side)
+			VPADDQ(side, c[0], c[0])
 		}
 	}
 	return setup, units, held, s, func() { closeSums(); closeCounts() }
