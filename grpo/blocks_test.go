@@ -23,6 +23,8 @@ import (
 //  1. the same rule through whole responses;
 //  2. plain Go;
 //  3. any other machine and build: the digest of a run is written down here.
+//
+// The same goes for the three passes of a clip that is asked for its gradient only.
 
 // wholeSurrogate is a surrogate of which the engine knows nothing but what it needs.
 type wholeSurrogate struct{ grpo.Surrogate }
@@ -105,8 +107,8 @@ func raggedBatch[F grpo.Float](seed uint64, kink float64, bad int) grpo.Batch[F]
 	return b
 }
 
-// tokenwiseObjectives are evaluated in blocks, but for one whose ratio is not the token's. kink is a log-ratio at which the clip
-// has its bounds exactly.
+// tokenwiseObjectives are evaluated in blocks, but for GSPO-token, whose ratio is the
+// response's. kink is a log-ratio at which the clip has its bounds exactly.
 func tokenwiseObjectives(kink float64) map[string]grpo.Objective {
 	e := []float64{kink, -kink}
 	vexp.Exp(e, e)
@@ -118,7 +120,7 @@ func tokenwiseObjectives(kink float64) map[string]grpo.Objective {
 		"clip":             {Surrogate: clip, Aggregation: grpo.TokenMean{}},
 		"clip+k3":          {Surrogate: clip, KL: k3, Aggregation: grpo.TokenMean{}},
 		"clip, cap, mean":  {Surrogate: capped, KL: k3, Aggregation: grpo.ResponseMean{All: true}},
-		"clip, gspo":       {Ratio: grpo.Ratio{Level: grpo.SequenceTokenLevel}, Surrogate: clip, KL: k3, Aggregation: grpo.ResponseMean{}},
+		"clip, gspo-token": {Ratio: grpo.Ratio{Level: grpo.SequenceTokenLevel}, Surrogate: clip, KL: k3, Aggregation: grpo.ResponseMean{}},
 		"clip+k2, bounds":  {Surrogate: clip, KL: grpo.KL{Coefficient: 1, Estimator: grpo.K2, InputBound: 0.2, Aggregation: grpo.ResponseSum{}}, Aggregation: grpo.Sum{}},
 		"clip, verl's k3":  {Surrogate: clip, KL: grpo.KL{Coefficient: 1, OutputBound: 0.1, Gradient: grpo.K2Gradient}, Aggregation: grpo.Sum{}},
 		"clip, log bounds": {Ratio: grpo.Ratio{Clamp: grpo.Clamp{Low: -1, High: 0.5}, Cap: grpo.Clamp{High: 0.4}}, Surrogate: clip, KL: k3, Aggregation: grpo.TokenMean{}},
@@ -250,7 +252,8 @@ func TestFusedErrors(t *testing.T) {
 			o := grpo.Objective{Surrogate: clip, KL: grpo.KL{Coefficient: c.kl}, Aggregation: grpo.Sum{}}
 			totals, err := grpo.Count(&o, &b)
 			require.NoError(t, err)
-			for _, losses := range [][]float64{nil, one(0)} {
+			var errs []string
+			for _, losses := range [][]float64{nil, one(0)} { // fused, and not
 				dst := grpo.Gradient[float64]{LogProbs: one(1), Losses: losses}
 				e := grpo.Evaluator[float64]{Scale: c.scale}
 				_, err := e.Eval(dst, &o, &b, &totals)
@@ -258,7 +261,9 @@ func TestFusedErrors(t *testing.T) {
 				require.ErrorAs(t, err, &bad)
 				require.Equal(t, c.field, bad.Field)
 				require.Equal(t, one(0), dst.LogProbs)
+				errs = append(errs, err.Error())
 			}
+			require.Equal(t, errs[1], errs[0])
 		})
 	}
 }

@@ -7,7 +7,7 @@ type clipping interface{ bounds() pass.Bounds }
 
 // canFuse reports whether fused may stand for unfused: a rule that clips the token's own
 // ratio without weights, a KL term of pass.K3 or none, one advantage a response, and
-// nothing wanted but the gradient.
+// nothing wanted but the gradient (so no entropy term, which needs dst.Entropies).
 func (e *Evaluator[F]) canFuse() bool {
 	o := e.reading.o
 	_, clips := o.Surrogate.(clipping)

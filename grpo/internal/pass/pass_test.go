@@ -95,7 +95,10 @@ func run[F Float](seed uint64, n, step int, special float64) (f64 map[string][]f
 		}
 	}
 	factors := Factors{0.3, -0.7}
-	one := append(v, 1)[0] // a response's advantage
+	one := 1. // a response's advantage
+	if n > 0 {
+		one = v[0]
+	}
 	for lo := 0; lo < n; lo += step {
 		at := func(x []float64) []float64 { return x[lo:min(lo+step, n)] }
 		atF := func(x []F) []F { return x[lo:min(lo+step, n)] }

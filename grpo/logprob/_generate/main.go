@@ -269,6 +269,7 @@ func (m machine) forward(e element, of kind) {
 	RET()
 }
 
+// largest finds what the next reference is, in the block that a forward kernel stopped at.
 func (m machine) largest(e element) {
 	name := "largest" + m.set + e.name
 	TEXT(name, NOSPLIT, fmt.Sprintf("func(x %s, n int, top *float32)", e.pointer))
